@@ -1,0 +1,211 @@
+//! Client assertions as real libraries send them: read leniently, verified strictly.
+//!
+//! MSAL Python writes dates as floats and pads thumbprints, MSAL Go spells them in the standard alphabet, azure-identity
+//! pads whole segments, MSAL.NET writes dates as strings (observed and read, November 2026). None of that changes what
+//! was signed: the signature is checked over the bytes received, and a thumbprint only chooses among the keys that the
+//! application registered. This leniency has a type of its own and cannot reach access tokens.
+//!
+//! What stays strict: three segments, no duplicate members, RS256, RS384, RS512 or PS256 only, a bounded size, and no key
+//! taken from the header: `jwk`, `jku` and `x5u` are ignored, `x5c` too, since the registered certificate decides.
+
+use std::fmt;
+
+use serde_json::{Map, Value};
+
+use crate::{Algorithm, PublicKey, base64_decode_lenient, parse_strict_object};
+
+/// An assertion longer than this is refused before it is read. One with a chain of three certificates is below 12 kB.
+pub const MAX_ASSERTION_BYTES: usize = 16 * 1024;
+
+/// Why an assertion was refused before any key was looked at. Entra's code for each stands beside it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum AssertionError {
+    /// Not three segments, not base64, not JSON objects, or a member stands twice (AADSTS50027).
+    #[error("not a JWT in compact form")]
+    Malformed,
+    /// `typ` is there and is not `JWT` (AADSTS5002727).
+    #[error("the header's typ is not JWT")]
+    Type,
+    /// `alg` is none of the four (AADSTS5002738).
+    #[error("the header's alg is not supported")]
+    Algorithm,
+    /// Neither `x5t#S256` nor `x5t` nor `kid` (AADSTS5002723).
+    #[error("the header names no certificate")]
+    NoThumbprint,
+    /// A claim is missing or of a type that nobody sends (AADSTS90014).
+    #[error("the claim {0} is missing or has the wrong type")]
+    Claim(&'static str),
+}
+
+/// A client assertion taken apart. **Nothing of it is verified** until [`ClientAssertion::is_signed_by`] says so.
+pub struct ClientAssertion {
+    algorithm: Algorithm,
+    thumbprints: Vec<Vec<u8>>,
+    signing_input: Vec<u8>,
+    signature: Vec<u8>,
+    issuer: String,
+    subject: String,
+    audiences: Vec<String>,
+    expires: i64,
+    not_before: Option<i64>,
+    jti: Option<String>,
+}
+
+impl fmt::Debug for ClientAssertion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientAssertion")
+            .field("algorithm", &self.algorithm)
+            .field("issuer", &self.issuer)
+            .finish_non_exhaustive()
+    }
+}
+
+fn object(segment: &str) -> Result<Map<String, Value>, AssertionError> {
+    let bytes = base64_decode_lenient(segment).map_err(|_| AssertionError::Malformed)?;
+    let text = std::str::from_utf8(&bytes).map_err(|_| AssertionError::Malformed)?;
+    parse_strict_object(text).map_err(|_| AssertionError::Malformed)
+}
+
+/// A date as number, float or numeric string; fractions are cut off.
+fn date(claims: &Map<String, Value>, name: &'static str) -> Result<Option<i64>, AssertionError> {
+    let seconds = match claims.get(name) {
+        None => return Ok(None),
+        Some(Value::Number(number)) => number.as_f64(),
+        Some(Value::String(text)) => text.parse().ok(),
+        Some(_) => None,
+    };
+    match seconds {
+        Some(seconds) if (0.0..253_402_300_800.0).contains(&seconds) => Ok(Some(seconds as i64)),
+        _ => Err(AssertionError::Claim(name)),
+    }
+}
+
+fn text(claims: &Map<String, Value>, name: &'static str) -> Result<String, AssertionError> {
+    claims.get(name).and_then(Value::as_str).map(str::to_owned).ok_or(AssertionError::Claim(name))
+}
+
+impl ClientAssertion {
+    /// Takes an assertion apart.
+    ///
+    /// # Errors
+    /// [`AssertionError`], in the order header, thumbprint, claims.
+    pub fn parse(raw: &str) -> Result<Self, AssertionError> {
+        if raw.len() > MAX_ASSERTION_BYTES {
+            return Err(AssertionError::Malformed);
+        }
+        let mut segments = raw.split('.');
+        let (Some(header), Some(payload), Some(signature), None) =
+            (segments.next(), segments.next(), segments.next(), segments.next())
+        else {
+            return Err(AssertionError::Malformed);
+        };
+        let signing_input = raw.as_bytes()[..header.len() + 1 + payload.len()].to_vec();
+        let header = object(header)?;
+        let claims = object(payload)?;
+        let signature = base64_decode_lenient(signature).map_err(|_| AssertionError::Malformed)?;
+        if header.get("typ").is_some_and(|typ| !typ.as_str().is_some_and(|typ| typ.eq_ignore_ascii_case("JWT"))) {
+            return Err(AssertionError::Type);
+        }
+        if header.contains_key("crit") || header.contains_key("b64") || header.contains_key("zip") {
+            return Err(AssertionError::Malformed);
+        }
+        let algorithm = header
+            .get("alg")
+            .and_then(Value::as_str)
+            .and_then(Algorithm::from_name)
+            .ok_or(AssertionError::Algorithm)?;
+        let thumbprints: Vec<_> = ["x5t#S256", "x5t", "kid"]
+            .iter()
+            .filter_map(|name| header.get(*name)?.as_str())
+            .filter_map(|text| base64_decode_lenient(text).ok())
+            .filter(|bytes| matches!(bytes.len(), 20 | 32))
+            .collect();
+        if thumbprints.is_empty() {
+            return Err(AssertionError::NoThumbprint);
+        }
+        let audiences = match claims.get("aud") {
+            Some(Value::String(audience)) => vec![audience.clone()],
+            Some(Value::Array(audiences)) if (1..=8).contains(&audiences.len()) => audiences
+                .iter()
+                .map(|audience| audience.as_str().map(str::to_owned).ok_or(AssertionError::Claim("aud")))
+                .collect::<Result<_, _>>()?,
+            _ => return Err(AssertionError::Claim("aud")),
+        };
+        Ok(Self {
+            algorithm,
+            thumbprints,
+            signing_input,
+            signature,
+            issuer: text(&claims, "iss")?,
+            subject: text(&claims, "sub")?,
+            audiences,
+            expires: date(&claims, "exp")?.ok_or(AssertionError::Claim("exp"))?,
+            not_before: match date(&claims, "nbf")? {
+                Some(not_before) => Some(not_before),
+                None => date(&claims, "iat")?,
+            },
+            jti: claims.get("jti").and_then(Value::as_str).map(str::to_owned),
+        })
+    }
+
+    /// The header's `alg`.
+    #[must_use]
+    pub fn algorithm(&self) -> Algorithm {
+        self.algorithm
+    }
+
+    /// The thumbprints that the header names, SHA-256 (32 bytes) or SHA-1 (20 bytes): `x5t#S256`, `x5t`, `kid`, in this
+    /// order.
+    pub fn thumbprints(&self) -> impl Iterator<Item = &[u8]> {
+        self.thumbprints.iter().map(Vec::as_slice)
+    }
+
+    /// Whether the header names this certificate by SHA-1 or SHA-256.
+    #[must_use]
+    pub fn names(&self, sha1: &[u8; 20], sha256: &[u8; 32]) -> bool {
+        self.thumbprints.iter().any(|named| named == sha1 || named == sha256)
+    }
+
+    /// Claim `iss`: the client id for the application's own certificate.
+    #[must_use]
+    pub fn issuer(&self) -> &str {
+        &self.issuer
+    }
+
+    /// Claim `sub`.
+    #[must_use]
+    pub fn subject(&self) -> &str {
+        &self.subject
+    }
+
+    /// Claim `aud`, one or several.
+    #[must_use]
+    pub fn audiences(&self) -> &[String] {
+        &self.audiences
+    }
+
+    /// Claim `exp`, in seconds since the epoch.
+    #[must_use]
+    pub fn expires(&self) -> i64 {
+        self.expires
+    }
+
+    /// Claim `nbf`, else `iat`, in seconds since the epoch.
+    #[must_use]
+    pub fn not_before(&self) -> Option<i64> {
+        self.not_before
+    }
+
+    /// Claim `jti`.
+    #[must_use]
+    pub fn jti(&self) -> Option<&str> {
+        self.jti.as_deref()
+    }
+
+    /// Whether `key` signed the bytes that were received, padding and all.
+    #[must_use]
+    pub fn is_signed_by(&self, key: &PublicKey) -> bool {
+        key.verifies(self.algorithm, &self.signing_input, &self.signature)
+    }
+}

@@ -1,0 +1,320 @@
+//! The claims of an access token, as text in one buffer.
+//!
+//! Claims are kept as places in the decoded payload, so that verifying allocates once and reading allocates nothing.
+//! Claims that no rule here reads stay in the payload and are parsed when somebody asks ([`Claims::claim`]).
+
+mod visitor;
+
+use std::fmt;
+
+use serde::de::Deserializer as _;
+use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
+
+use self::visitor::ClaimsVisitor;
+use crate::json::NESTED_DUPLICATE;
+use crate::{ClientId, NumericDate, ObjectId, Rejection, TenantId};
+
+/// Claim `ver`: decided by the resource's registration, not by the endpoint called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum TokenVersion {
+    /// `1.0`: issuer `https://sts.windows.net/{tid}/`, caller in `appid`.
+    #[serde(rename = "1.0")]
+    V1,
+    /// `2.0`: issuer `https://login.microsoftonline.com/{tid}/v2.0`, caller in `azp`.
+    #[serde(rename = "2.0")]
+    V2,
+}
+
+impl TokenVersion {
+    /// The claim's text.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::V1 => "1.0",
+            Self::V2 => "2.0",
+        }
+    }
+}
+
+/// On whose behalf a token speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TokenKind {
+    /// An application as itself (client credentials); permissions in `roles`.
+    App,
+    /// An application on behalf of a user; permissions in `scp`.
+    User,
+}
+
+/// A piece of the buffer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Span {
+    start: u32,
+    length: u32,
+}
+
+/// The claims of an access token whose form was checked.
+///
+/// Only [`crate::verify`] and [`crate::authenticate`] hand them out, inside [`crate::Verified`].
+#[derive(Clone)]
+pub struct Claims {
+    raw: RawClaims,
+    pub(crate) identity: Identity,
+}
+
+/// A claim set that parsed, before any rule was applied.
+#[derive(Clone)]
+pub(crate) struct RawClaims {
+    /// The payload, followed by the unescaped text of claims that were written with escapes.
+    buffer: Box<str>,
+    payload_length: u32,
+    pub(crate) fields: Fields,
+}
+
+/// What is known of a token once its rules were applied.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Identity {
+    pub(crate) tenant: TenantId,
+    pub(crate) client: ClientId,
+    pub(crate) version: TokenVersion,
+    pub(crate) kind: TokenKind,
+}
+
+#[derive(Clone, Default)]
+pub(crate) struct Fields {
+    texts: [Option<Span>; TEXTS],
+    roles: SmallVec<[Span; 4]>,
+    pub(crate) expires: Option<i64>,
+    pub(crate) not_before: Option<i64>,
+    pub(crate) issued: Option<i64>,
+    pub(crate) for_sign_in: bool,
+    pub(crate) wraps_actor: bool,
+}
+
+/// The claims with a text that rules read. The number is the place in [`Fields::texts`] and the bit in the set of seen
+/// names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Text {
+    Audience,
+    Issuer,
+    Tenant,
+    Version,
+    AuthorizedParty,
+    ApplicationId,
+    AuthorizedPartyAcr,
+    ApplicationIdAcr,
+    Object,
+    Subject,
+    Scopes,
+    IdentityType,
+    TokenId,
+}
+
+const TEXTS: usize = 13;
+
+impl Text {
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Audience => "aud",
+            Self::Issuer => "iss",
+            Self::Tenant => "tid",
+            Self::Version => "ver",
+            Self::AuthorizedParty => "azp",
+            Self::ApplicationId => "appid",
+            Self::AuthorizedPartyAcr => "azpacr",
+            Self::ApplicationIdAcr => "appidacr",
+            Self::Object => "oid",
+            Self::Subject => "sub",
+            Self::Scopes => "scp",
+            Self::IdentityType => "idtyp",
+            Self::TokenId => "uti",
+        }
+    }
+}
+
+impl RawClaims {
+    pub(crate) fn parse(payload: Vec<u8>) -> Result<Self, Rejection> {
+        let mut buffer = String::from_utf8(payload).map_err(|_| Rejection::ClaimsMalformed)?;
+        let payload_length = u32::try_from(buffer.len()).map_err(|_| Rejection::TooLarge)?;
+        let mut extra = String::new();
+        let mut refusal = Rejection::ClaimsMalformed;
+        let mut deserializer = serde_json::Deserializer::from_str(&buffer);
+        let visitor =
+            ClaimsVisitor { start: buffer.as_ptr() as usize, payload_length, extra: &mut extra, refusal: &mut refusal };
+        let fields = deserializer.deserialize_map(visitor);
+        let fields = match fields {
+            Ok(fields) if deserializer.end().is_ok() => fields,
+            Ok(_) => return Err(Rejection::ClaimsMalformed),
+            // A type error names its claim; a syntax error inside that claim's value is still bad JSON.
+            Err(error) if error.is_data() => {
+                return Err(if error.to_string().starts_with(NESTED_DUPLICATE) {
+                    Rejection::ClaimDuplicate
+                } else {
+                    refusal
+                });
+            }
+            Err(_) => return Err(Rejection::ClaimsMalformed),
+        };
+        buffer.push_str(&extra);
+        Ok(Self { buffer: buffer.into_boxed_str(), payload_length, fields })
+    }
+
+    fn at(&self, span: Span) -> &str {
+        &self.buffer[span.start as usize..(span.start + span.length) as usize]
+    }
+
+    pub(crate) fn text(&self, claim: Text) -> Option<&str> {
+        self.fields.texts[claim as usize].map(|span| self.at(span))
+    }
+
+    pub(crate) fn required(&self, claim: Text) -> Result<&str, Rejection> {
+        self.text(claim).ok_or(Rejection::ClaimMissing(claim.name()))
+    }
+
+    pub(crate) fn roles(&self) -> impl Iterator<Item = &str> {
+        self.fields.roles.iter().map(|&span| self.at(span))
+    }
+
+    pub(crate) fn scopes(&self) -> impl Iterator<Item = &str> {
+        self.text(Text::Scopes).unwrap_or_default().split(' ').filter(|scope| !scope.is_empty())
+    }
+}
+
+impl Claims {
+    pub(crate) fn new(raw: RawClaims, identity: Identity) -> Self {
+        Self { raw, identity }
+    }
+
+    pub(crate) fn raw(&self) -> &RawClaims {
+        &self.raw
+    }
+
+    fn text(&self, claim: Text) -> Option<&str> {
+        self.raw.text(claim)
+    }
+
+    /// Claim `tid`.
+    #[must_use]
+    pub fn tenant(&self) -> TenantId {
+        self.identity.tenant
+    }
+
+    /// The calling application: `azp` (v2.0) or `appid` (v1.0).
+    #[must_use]
+    pub fn client(&self) -> ClientId {
+        self.identity.client
+    }
+
+    /// Claim `ver`.
+    #[must_use]
+    pub fn version(&self) -> TokenVersion {
+        self.identity.version
+    }
+
+    /// Whether an application calls as itself or on behalf of a user.
+    #[must_use]
+    pub fn kind(&self) -> TokenKind {
+        self.identity.kind
+    }
+
+    /// Claim `iss`.
+    #[must_use]
+    pub fn issuer(&self) -> &str {
+        self.text(Text::Issuer).unwrap_or_default()
+    }
+
+    /// Claim `aud`: the client id (v2.0) or the App ID URI (v1.0) of the API.
+    #[must_use]
+    pub fn audience(&self) -> &str {
+        self.text(Text::Audience).unwrap_or_default()
+    }
+
+    /// Claim `sub`: pairwise for users; equal to `oid` for applications.
+    #[must_use]
+    pub fn subject(&self) -> &str {
+        self.text(Text::Subject).unwrap_or_default()
+    }
+
+    /// Claim `oid`: the user, or the calling application's service principal.
+    #[must_use]
+    pub fn object_id(&self) -> Option<ObjectId> {
+        self.text(Text::Object)?.parse().ok()
+    }
+
+    /// Claim `uti`, the token's own identifier, as the sign-in log has it.
+    #[must_use]
+    pub fn token_id(&self) -> Option<&str> {
+        self.text(Text::TokenId)
+    }
+
+    /// How the calling application proved itself (`azpacr` or `appidacr`): `0` not at all (a public client), `1` by
+    /// secret, `2` by certificate or federated credential.
+    #[must_use]
+    pub fn client_authentication(&self) -> Option<&str> {
+        self.text(Text::AuthorizedPartyAcr).or_else(|| self.text(Text::ApplicationIdAcr))
+    }
+
+    /// Claim `exp`.
+    #[must_use]
+    pub fn expires_at(&self) -> NumericDate {
+        NumericDate(self.raw.fields.expires.unwrap_or_default())
+    }
+
+    /// Claim `nbf`.
+    #[must_use]
+    pub fn not_before(&self) -> Option<NumericDate> {
+        self.raw.fields.not_before.map(NumericDate)
+    }
+
+    /// Claim `iat`.
+    #[must_use]
+    pub fn issued_at(&self) -> Option<NumericDate> {
+        self.raw.fields.issued.map(NumericDate)
+    }
+
+    /// The values of claim `roles`.
+    pub fn roles(&self) -> impl Iterator<Item = &str> {
+        self.raw.roles()
+    }
+
+    /// The values of claim `scp`, split at blanks.
+    pub fn scopes(&self) -> impl Iterator<Item = &str> {
+        self.raw.scopes()
+    }
+
+    /// Any claim by name, parsed anew at each call.
+    ///
+    /// Never authorise on `email`, `upn`, `preferred_username`, `unique_name` or `name`: their owners can change them.
+    #[must_use]
+    pub fn claim(&self, name: &str) -> Option<serde_json::Value> {
+        let mut claims: serde_json::Map<String, serde_json::Value> = serde_json::from_str(self.payload()).ok()?;
+        claims.remove(name)
+    }
+
+    /// The payload as it was signed: a JSON object.
+    #[must_use]
+    pub fn payload(&self) -> &str {
+        &self.raw.buffer[..self.raw.payload_length as usize]
+    }
+
+    /// How many bytes this value occupies, for caches that count.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        size_of::<Self>()
+            + self.raw.buffer.len()
+            + if self.raw.fields.roles.spilled() { self.raw.fields.roles.capacity() * size_of::<Span>() } else { 0 }
+    }
+}
+
+impl fmt::Debug for Claims {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Claims are personal data; who and where is enough to follow a request.
+        f.debug_struct("Claims")
+            .field("tid", &self.text(Text::Tenant))
+            .field("caller", &self.text(Text::AuthorizedParty).or_else(|| self.text(Text::ApplicationId)))
+            .field("uti", &self.token_id())
+            .finish_non_exhaustive()
+    }
+}

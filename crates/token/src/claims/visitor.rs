@@ -1,0 +1,252 @@
+//! Reading a claim set in one pass: texts are noted by their place in the buffer, dates and `roles` by type, and what no
+//! rule reads is only checked for duplicates.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::Deserialize;
+use serde::de::{self, MapAccess, SeqAccess, Visitor};
+use smallvec::SmallVec;
+
+use super::{Fields, Span, Text};
+use crate::Rejection;
+use crate::json::SkipStrictly;
+use crate::jws::Name;
+
+/// The other known claims continue the numbering.
+const ROLES: u8 = 13;
+const EXPIRES: u8 = 14;
+const NOT_BEFORE: u8 = 15;
+const ISSUED: u8 = 16;
+const NONCE: u8 = 17;
+const AT_HASH: u8 = 18;
+const CODE_HASH: u8 = 19;
+const ACTOR: u8 = 20;
+const ACTOR_TOKEN: u8 = 21;
+/// Claims that are only skipped but so common that remembering them as a bit pays.
+const SKIPPED: u8 = 22;
+
+const MAX_CLAIMS: u32 = 200;
+
+enum Known {
+    Text(Text),
+    Number(u8, &'static str),
+    Roles,
+    SignIn(u8),
+    Actor(u8),
+    Skipped(u8),
+}
+
+fn known(name: &str) -> Option<Known> {
+    Some(match name {
+        "aud" => Known::Text(Text::Audience),
+        "iss" => Known::Text(Text::Issuer),
+        "tid" => Known::Text(Text::Tenant),
+        "ver" => Known::Text(Text::Version),
+        "azp" => Known::Text(Text::AuthorizedParty),
+        "appid" => Known::Text(Text::ApplicationId),
+        "azpacr" => Known::Text(Text::AuthorizedPartyAcr),
+        "appidacr" => Known::Text(Text::ApplicationIdAcr),
+        "oid" => Known::Text(Text::Object),
+        "sub" => Known::Text(Text::Subject),
+        "scp" => Known::Text(Text::Scopes),
+        "idtyp" => Known::Text(Text::IdentityType),
+        "uti" => Known::Text(Text::TokenId),
+        "roles" => Known::Roles,
+        "exp" => Known::Number(EXPIRES, "exp"),
+        "nbf" => Known::Number(NOT_BEFORE, "nbf"),
+        "iat" => Known::Number(ISSUED, "iat"),
+        "nonce" => Known::SignIn(NONCE),
+        "at_hash" => Known::SignIn(AT_HASH),
+        "c_hash" => Known::SignIn(CODE_HASH),
+        "actort" => Known::Actor(ACTOR),
+        "actortoken" => Known::Actor(ACTOR_TOKEN),
+        "aio" => Known::Skipped(SKIPPED),
+        "rh" => Known::Skipped(SKIPPED + 1),
+        "idp" => Known::Skipped(SKIPPED + 2),
+        "name" => Known::Skipped(SKIPPED + 3),
+        "preferred_username" => Known::Skipped(SKIPPED + 4),
+        "xms_ftd" => Known::Skipped(SKIPPED + 5),
+        "sid" => Known::Skipped(SKIPPED + 6),
+        "groups" => Known::Skipped(SKIPPED + 7),
+        "wids" => Known::Skipped(SKIPPED + 8),
+        "upn" => Known::Skipped(SKIPPED + 9),
+        "unique_name" => Known::Skipped(SKIPPED + 10),
+        "acct" => Known::Skipped(SKIPPED + 11),
+        _ => return None,
+    })
+}
+
+/// Fills [`Fields`]; `refusal` says which rule a data error stands for.
+pub(super) struct ClaimsVisitor<'r> {
+    /// The buffer's address.
+    pub(super) start: usize,
+    pub(super) payload_length: u32,
+    /// Where texts go that were written with escapes.
+    pub(super) extra: &'r mut String,
+    pub(super) refusal: &'r mut Rejection,
+}
+
+impl ClaimsVisitor<'_> {
+    /// Where a text lies. Text without escapes was borrowed from the buffer, so its address gives its place.
+    fn span(&mut self, text: &Name<'_>) -> Span {
+        let start = match &text.0 {
+            Cow::Borrowed(text) => text.as_ptr() as usize - self.start,
+            Cow::Owned(text) => {
+                let start = self.payload_length as usize + self.extra.len();
+                self.extra.push_str(text);
+                start
+            }
+        };
+        // Tokens are at most 16 kB, so both fit.
+        Span { start: start as u32, length: text.0.len() as u32 }
+    }
+}
+
+impl<'de> Visitor<'de> for ClaimsVisitor<'_> {
+    type Value = Fields;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a claim set")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(mut self, mut members: A) -> Result<Fields, A::Error> {
+        let mut fields = Fields::default();
+        let mut seen = 0_u64;
+        let mut others: SmallVec<[Cow<'de, str>; 12]> = SmallVec::new();
+        let mut count = 0;
+        while let Some(Name(name)) = members.next_key::<Name<'de>>()? {
+            count += 1;
+            if count > MAX_CLAIMS {
+                *self.refusal = Rejection::TooManyClaims;
+                return Err(de::Error::custom("too many claims"));
+            }
+            let claim = known(&name);
+            let bit = match &claim {
+                Some(Known::Text(text)) => *text as u8,
+                Some(Known::Roles) => ROLES,
+                Some(Known::Number(bit, _) | Known::SignIn(bit) | Known::Actor(bit) | Known::Skipped(bit)) => *bit,
+                None => {
+                    if others.contains(&name) {
+                        *self.refusal = Rejection::ClaimDuplicate;
+                        return Err(de::Error::custom("duplicate claim"));
+                    }
+                    others.push(name);
+                    members.next_value_seed(SkipStrictly)?;
+                    continue;
+                }
+            };
+            if seen & (1 << bit) != 0 {
+                *self.refusal = Rejection::ClaimDuplicate;
+                return Err(de::Error::custom("duplicate claim"));
+            }
+            seen |= 1 << bit;
+            match claim {
+                Some(Known::Text(Text::Audience)) => {
+                    *self.refusal = Rejection::ClaimType("aud");
+                    let audience = members.next_value::<Audience<'de>>()?.0;
+                    fields.texts[Text::Audience as usize] = Some(self.span(&audience));
+                }
+                Some(Known::Text(text)) => {
+                    *self.refusal = Rejection::ClaimType(text.name());
+                    let value = members.next_value::<Name<'de>>()?;
+                    fields.texts[text as usize] = Some(self.span(&value));
+                }
+                Some(Known::Number(bit, name)) => {
+                    *self.refusal = Rejection::ClaimType(name);
+                    let value = members.next_value::<i64>()?;
+                    // The end of the year 9999: what lies beyond is milliseconds, or an attempt to overflow.
+                    if !(0..=253_402_300_799).contains(&value) {
+                        *self.refusal = Rejection::ClaimRange(name);
+                        return Err(de::Error::custom("date out of range"));
+                    }
+                    match bit {
+                        EXPIRES => fields.expires = Some(value),
+                        NOT_BEFORE => fields.not_before = Some(value),
+                        _ => fields.issued = Some(value),
+                    }
+                }
+                Some(Known::Roles) => {
+                    *self.refusal = Rejection::ClaimType("roles");
+                    for role in members.next_value::<Roles<'de>>()?.0 {
+                        let span = self.span(&role);
+                        fields.roles.push(span);
+                    }
+                }
+                Some(Known::SignIn(_)) => {
+                    fields.for_sign_in = true;
+                    members.next_value_seed(SkipStrictly)?;
+                }
+                Some(Known::Actor(_)) => {
+                    fields.wraps_actor = true;
+                    members.next_value_seed(SkipStrictly)?;
+                }
+                Some(Known::Skipped(_)) | None => members.next_value_seed(SkipStrictly)?,
+            }
+        }
+        Ok(fields)
+    }
+}
+
+/// `aud`: one string. An array of exactly one is the same claim in its general form (RFC 7519 §4.1.3); Entra issues
+/// tokens for one API, so any other array is not one of its tokens.
+struct Audience<'a>(Name<'a>);
+
+impl<'de> Deserialize<'de> for Audience<'de> {
+    fn deserialize<D: de::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct AudienceVisitor;
+
+        impl<'de> Visitor<'de> for AudienceVisitor {
+            type Value = Audience<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a string")
+            }
+
+            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Audience<'de>, E> {
+                Ok(Audience(Name(text.into())))
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Audience<'de>, E> {
+                Ok(Audience(Name(text.to_owned().into())))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Audience<'de>, A::Error> {
+                let first = items.next_element()?.ok_or_else(|| de::Error::invalid_length(0, &self))?;
+                if items.next_element::<Name<'de>>()?.is_some() {
+                    return Err(de::Error::invalid_length(2, &self));
+                }
+                Ok(Audience(first))
+            }
+        }
+
+        deserializer.deserialize_any(AudienceVisitor)
+    }
+}
+
+/// `roles`: an array of strings.
+struct Roles<'a>(SmallVec<[Name<'a>; 4]>);
+
+impl<'de> Deserialize<'de> for Roles<'de> {
+    fn deserialize<D: de::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct RolesVisitor;
+
+        impl<'de> Visitor<'de> for RolesVisitor {
+            type Value = Roles<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an array of strings")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Roles<'de>, A::Error> {
+                let mut roles = SmallVec::new();
+                while let Some(role) = items.next_element()? {
+                    roles.push(role);
+                }
+                Ok(Roles(roles))
+            }
+        }
+
+        deserializer.deserialize_seq(RolesVisitor)
+    }
+}

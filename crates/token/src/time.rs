@@ -1,0 +1,180 @@
+//! Time as an argument: the clock is a type, so that no test waits and `--lab` can move it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde::{Deserialize, Serialize};
+
+/// Whole seconds since 1970-01-01T00:00:00Z, leap seconds ignored.
+///
+/// Source: RFC 7519 §2. Fractions are permitted there; Entra's tokens never carry them, and [`crate::verify`] refuses
+/// them. Client assertions are read leniently, see [`crate::assertion`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct NumericDate(pub i64);
+
+/// A point in time with nanoseconds, valid from 1678 to 2262.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Timestamp(i64);
+
+const NANOS: i64 = 1_000_000_000;
+
+impl Timestamp {
+    /// From whole seconds since the epoch; saturates at the range's ends.
+    #[must_use]
+    pub const fn from_unix_seconds(seconds: i64) -> Self {
+        Self(seconds.saturating_mul(NANOS))
+    }
+
+    /// From nanoseconds since the epoch.
+    #[must_use]
+    pub const fn from_nanos(nanos: i64) -> Self {
+        Self(nanos)
+    }
+
+    /// Whole seconds since the epoch, rounded down.
+    #[must_use]
+    pub const fn as_unix_seconds(self) -> i64 {
+        self.0.div_euclid(NANOS)
+    }
+
+    /// Nanoseconds since the epoch.
+    #[must_use]
+    pub const fn as_nanos(self) -> i64 {
+        self.0
+    }
+
+    /// The claim's form: whole seconds, rounded down.
+    #[must_use]
+    pub const fn numeric_date(self) -> NumericDate {
+        NumericDate(self.as_unix_seconds())
+    }
+
+    /// Later by `duration`; saturates.
+    #[must_use]
+    pub fn plus(self, duration: Duration) -> Self {
+        Self(self.0.saturating_add(i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX)))
+    }
+
+    /// Earlier by `duration`; saturates.
+    #[must_use]
+    pub fn minus(self, duration: Duration) -> Self {
+        Self(self.0.saturating_sub(i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX)))
+    }
+
+    /// How long since `earlier`; zero when the clock was set back meanwhile.
+    #[must_use]
+    pub fn saturating_duration_since(self, earlier: Self) -> Duration {
+        Duration::from_nanos(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
+    }
+}
+
+/// Where the time comes from.
+pub trait Clock: Send + Sync + std::fmt::Debug + 'static {
+    /// The time now.
+    fn now(&self) -> Timestamp;
+}
+
+impl<C: Clock + ?Sized> Clock for Arc<C> {
+    fn now(&self) -> Timestamp {
+        (**self).now()
+    }
+}
+
+/// The machine's clock.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    #[expect(clippy::disallowed_methods, reason = "this type is the one door to the machine's clock")]
+    fn now(&self) -> Timestamp {
+        // A clock before 1970 is read as 1970: tokens are then not yet valid, which fails closed.
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Timestamp(i64::try_from(since.as_nanos()).unwrap_or(i64::MAX))
+    }
+}
+
+/// A clock that stands still until it is told otherwise. Clones share the time.
+///
+/// ```
+/// use std::time::Duration;
+/// use countersign_token::{Clock, FakeClock, Timestamp};
+///
+/// let clock = FakeClock::at(Timestamp::from_unix_seconds(1_767_225_600));
+/// clock.advance(Duration::from_secs(60));
+/// assert_eq!(clock.now().as_unix_seconds(), 1_767_225_660);
+/// ```
+#[derive(Debug, Clone)]
+pub struct FakeClock(Arc<AtomicI64>);
+
+impl FakeClock {
+    /// A clock that shows `now`.
+    #[must_use]
+    pub fn at(now: Timestamp) -> Self {
+        Self(Arc::new(AtomicI64::new(now.0)))
+    }
+
+    /// Sets the time, forwards or back.
+    pub fn set(&self, now: Timestamp) {
+        self.0.store(now.0, Ordering::SeqCst);
+    }
+
+    /// Moves the time forward.
+    pub fn advance(&self, duration: Duration) {
+        self.0.fetch_add(i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX), Ordering::SeqCst);
+    }
+}
+
+impl Clock for FakeClock {
+    fn now(&self) -> Timestamp {
+        Timestamp(self.0.load(Ordering::SeqCst))
+    }
+}
+
+/// The machine's clock, moved by an offset that can be changed while it runs: what `--lab` and the demo turn.
+/// Clones share the offset.
+#[derive(Debug, Clone, Default)]
+pub struct OffsetClock(Arc<AtomicI64>);
+
+impl OffsetClock {
+    /// Moves the time forward by so many seconds, back if negative.
+    pub fn advance_seconds(&self, seconds: i64) {
+        self.0.fetch_add(seconds.saturating_mul(NANOS), Ordering::SeqCst);
+    }
+
+    /// Shows the machine's time again.
+    pub fn reset(&self) {
+        self.0.store(0, Ordering::SeqCst);
+    }
+
+    /// By how many seconds the time is moved.
+    #[must_use]
+    pub fn offset_seconds(&self) -> i64 {
+        self.0.load(Ordering::SeqCst) / NANOS
+    }
+}
+
+impl Clock for OffsetClock {
+    fn now(&self) -> Timestamp {
+        Timestamp(SystemClock.now().0.saturating_add(self.0.load(Ordering::SeqCst)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn seconds_round_down_on_both_sides_of_the_epoch() {
+        assert_eq!(Timestamp::from_nanos(1_999_999_999).as_unix_seconds(), 1);
+        assert_eq!(Timestamp::from_nanos(-1).as_unix_seconds(), -1);
+    }
+
+    #[test]
+    fn arithmetic_saturates() {
+        let end = Timestamp::from_unix_seconds(i64::MAX);
+        assert_eq!(end.plus(Duration::from_secs(u64::MAX)), end);
+        assert_eq!(Timestamp::from_unix_seconds(1).saturating_duration_since(end), Duration::ZERO);
+    }
+}
