@@ -1,0 +1,73 @@
+//! What only SQLite needs: how its file is opened and tuned.
+
+use std::fs::OpenOptions;
+use std::io;
+use std::path::Path;
+use std::time::Duration;
+
+use sqlx::ConnectOptions;
+use sqlx::SqlitePool;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+
+use super::failure;
+use crate::StoreError;
+
+/// Takes the write lock at once: a transaction that reads first and writes later would be refused, without waiting, if
+/// another process wrote between the two.
+pub(super) const BEGIN: &str = "BEGIN IMMEDIATE";
+
+/// Pages the connection may keep, in KiB; negative is SQLite's way to say KiB. The whole directory is usually smaller.
+const PAGE_CACHE: &str = "-256";
+
+pub(super) async fn open(path: &Path, patience: Duration) -> Result<SqlitePool, StoreError> {
+    make_private(path).map_err(|cause| StoreError::Io(cause.into()))?;
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(true)
+        .busy_timeout(patience)
+        // Write-ahead log: readers in other processes do not stop writers. FULL: a commit survives the loss of power.
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full);
+    connect(options, patience).await
+}
+
+pub(super) async fn in_memory() -> Result<SqlitePool, StoreError> {
+    let options = SqliteConnectOptions::new()
+        .filename(":memory:")
+        .journal_mode(SqliteJournalMode::Memory)
+        .synchronous(SqliteSynchronous::Off);
+    connect(options, super::PATIENCE).await
+}
+
+async fn connect(options: SqliteConnectOptions, patience: Duration) -> Result<SqlitePool, StoreError> {
+    let options = options
+        .foreign_keys(true)
+        .pragma("cache_size", PAGE_CACHE)
+        .pragma("trusted_schema", "OFF")
+        .statement_cache_capacity(48)
+        .thread_name(|_| "directory".to_owned())
+        .disable_statement_logging();
+    SqlitePoolOptions::new()
+        .max_connections(1)
+        .min_connections(1)
+        // A directory in memory lives as long as its connection, so the pool must not retire it.
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .test_before_acquire(false)
+        .acquire_timeout(patience)
+        .connect_with(options)
+        .await
+        .map_err(failure::general)
+}
+
+/// Makes the file before SQLite does, readable by its owner only; SQLite gives its log the same mode.
+fn make_private(path: &Path) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    match options.open(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        made => made.map(drop),
+    }
+}

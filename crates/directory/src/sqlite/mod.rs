@@ -1,0 +1,129 @@
+//! The directory in one SQLite file, or in memory.
+//!
+//! One connection serves everybody in turn: SQLite has one writer at a time anyway, a fair queue before one connection
+//! beats several that poll for its lock, and each further one would cost a thread and a page cache. Callers cache what
+//! they read and compare [`Revision`]s, so the queue is short.
+//!
+//! Everything that only SQLite understands is in [`connection`] and the migrations; the statements in the other files are
+//! plain SQL with `$1` placeholders.
+
+mod applications;
+mod columns;
+mod connection;
+mod credentials;
+mod failure;
+mod grants;
+mod schema;
+mod service_principals;
+mod signing_keys;
+mod tenants;
+mod users;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use sqlx::sqlite::SqliteQueryResult;
+use sqlx::{Sqlite, SqlitePool};
+
+use crate::{Commit, Directory, Revision, StoreError};
+
+/// How long [`Directory::begin`] waits for others, in this process and in others, before it answers
+/// [`StoreError::Busy`].
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A directory kept by SQLite.
+#[derive(Debug, Clone)]
+pub struct SqliteDirectory {
+    pool: SqlitePool,
+    revision: Arc<AtomicU64>,
+}
+
+impl SqliteDirectory {
+    /// Opens the directory in this file, or makes it. The file is for its owner's eyes only (mode 0600), and every commit
+    /// is on the disk before it is acknowledged.
+    ///
+    /// # Errors
+    /// [`StoreError::NewerSchema`] if a later version wrote it; [`StoreError::Corrupt`] if it is something else;
+    /// [`StoreError::Io`] if it cannot be made or opened; [`StoreError::Busy`] if another process is migrating it.
+    pub async fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
+        Self::open_with_patience(path, PATIENCE).await
+    }
+
+    /// As [`SqliteDirectory::open`], waiting for others no longer than `patience`.
+    ///
+    /// # Errors
+    /// As [`SqliteDirectory::open`].
+    pub async fn open_with_patience(path: impl AsRef<Path>, patience: Duration) -> Result<Self, StoreError> {
+        Self::with(connection::open(path.as_ref(), patience).await?).await
+    }
+
+    /// A fresh directory that is gone with its last clone.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`] if there is no memory or thread for it.
+    pub async fn in_memory() -> Result<Self, StoreError> {
+        Self::with(connection::in_memory().await?).await
+    }
+
+    async fn with(pool: SqlitePool) -> Result<Self, StoreError> {
+        schema::migrate(&pool).await?;
+        Ok(Self { pool, revision: Arc::new(AtomicU64::new(0)) })
+    }
+
+    /// Waits for the running transaction and closes the file. Without it the last clone closes it in the background.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+}
+
+impl Directory for SqliteDirectory {
+    type Tx = SqliteTx;
+
+    async fn begin(&self) -> Result<SqliteTx, StoreError> {
+        let tx = self.pool.begin_with(connection::BEGIN).await.map_err(failure::general)?;
+        Ok(SqliteTx { tx, revision: Arc::clone(&self.revision), wrote: false })
+    }
+
+    fn revision(&self) -> Revision {
+        Revision(self.revision.load(Ordering::Acquire))
+    }
+}
+
+/// One transaction of a [`SqliteDirectory`].
+#[derive(Debug)]
+pub struct SqliteTx {
+    tx: sqlx::Transaction<'static, Sqlite>,
+    revision: Arc<AtomicU64>,
+    wrote: bool,
+}
+
+type Query = sqlx::query::Query<'static, Sqlite, sqlx::sqlite::SqliteArguments>;
+
+impl SqliteTx {
+    /// Runs a statement that writes; answers how many rows it touched.
+    async fn write(&mut self, query: Query) -> Result<u64, sqlx::Error> {
+        let rows = query.execute(&mut *self.tx).await.map(|done: SqliteQueryResult| done.rows_affected())?;
+        self.wrote |= rows > 0;
+        Ok(rows)
+    }
+}
+
+impl Commit for SqliteTx {
+    async fn commit(self) -> Result<(), StoreError> {
+        // A caller may go away while the commit is under way, which then happens all the same: the revision must change
+        // even so, and changing it for nothing only costs a cache a look.
+        let _changed = self.wrote.then(|| Changed(self.revision));
+        self.tx.commit().await.map_err(failure::general)
+    }
+}
+
+/// Changes the revision when it goes, however it goes.
+struct Changed(Arc<AtomicU64>);
+
+impl Drop for Changed {
+    fn drop(&mut self) {
+        self.0.fetch_add(1, Ordering::AcqRel);
+    }
+}

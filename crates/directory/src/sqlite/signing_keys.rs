@@ -1,0 +1,84 @@
+//! Signing keys, and the two compare-and-sets that replicas settle everything with.
+
+use countersign_token::{TenantId, Timestamp};
+use sqlx::sqlite::SqliteRow;
+
+use super::SqliteTx;
+use super::columns::{column, each, parsed, time};
+use super::failure::{general, writing};
+use crate::{KeySchedule, Record, SigningKeys, StoreError, StoredSigningKey, Tenants};
+
+fn read(row: &SqliteRow) -> Result<StoredSigningKey, StoreError> {
+    let tenant = match column::<&str>(row, "owner")? {
+        "" => None,
+        _ => Some(parsed(row, "owner")?),
+    };
+    let retires_at: Option<i64> = column(row, "retires_at")?;
+    Ok(StoredSigningKey {
+        key_id: column(row, "key_id")?,
+        tenant,
+        generation: column(row, "generation")?,
+        certificate: column(row, "certificate")?,
+        sealed_private_key: column(row, "sealed_private_key")?,
+        created: time(row, "created_at")?,
+        schedule: KeySchedule {
+            activates_at: time(row, "activates_at")?,
+            retires_at: retires_at.map(Timestamp::from_nanos),
+        },
+    })
+}
+
+impl SigningKeys for SqliteTx {
+    async fn insert_signing_key(&mut self, key: &StoredSigningKey) -> Result<bool, StoreError> {
+        if let Some(tenant) = key.tenant
+            && self.tenant(tenant).await?.is_none()
+        {
+            return Err(StoreError::NotFound(Record::Tenant));
+        }
+        let query = sqlx::query(
+            "INSERT INTO signing_keys (key_id, owner, generation, certificate, sealed_private_key, created_at, \
+             activates_at, retires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING",
+        )
+        .bind(key.key_id.clone())
+        .bind(key.tenant.as_ref().map(TenantId::to_string).unwrap_or_default())
+        .bind(key.generation)
+        .bind(key.certificate.clone())
+        .bind(key.sealed_private_key.clone())
+        .bind(key.created.as_nanos())
+        .bind(key.schedule.activates_at.as_nanos())
+        .bind(key.schedule.retires_at.map(Timestamp::as_nanos));
+        Ok(self.write(query).await.map_err(writing(Record::SigningKey, Record::Tenant))? == 1)
+    }
+
+    async fn signing_keys(&mut self) -> Result<Vec<StoredSigningKey>, StoreError> {
+        let rows = sqlx::query("SELECT * FROM signing_keys ORDER BY owner, generation")
+            .fetch_all(&mut *self.tx)
+            .await
+            .map_err(general)?;
+        each(rows, read)
+    }
+
+    async fn reschedule_signing_key(
+        &mut self,
+        key_id: &str,
+        expected: KeySchedule,
+        new: KeySchedule,
+    ) -> Result<bool, StoreError> {
+        // `retires_at = NULL` is never true, hence the second half of the condition.
+        let query = sqlx::query(
+            "UPDATE signing_keys SET activates_at = $4, retires_at = $5 WHERE key_id = $1 AND activates_at = $2 \
+             AND (retires_at = $3 OR (retires_at IS NULL AND $3 IS NULL))",
+        )
+        .bind(key_id.to_owned())
+        .bind(expected.activates_at.as_nanos())
+        .bind(expected.retires_at.map(Timestamp::as_nanos))
+        .bind(new.activates_at.as_nanos())
+        .bind(new.retires_at.map(Timestamp::as_nanos));
+        Ok(self.write(query).await.map_err(general)? == 1)
+    }
+
+    async fn remove_signing_key(&mut self, key_id: &str) -> Result<bool, StoreError> {
+        let query = sqlx::query("DELETE FROM signing_keys WHERE key_id = $1").bind(key_id.to_owned());
+        Ok(self.write(query).await.map_err(general)? > 0)
+    }
+}

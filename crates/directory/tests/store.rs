@@ -1,0 +1,96 @@
+//! The generic suite over each backend.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+mod suite;
+
+use countersign_directory::SqliteDirectory;
+
+/// Each test of the suite, once per backend.
+macro_rules! over {
+    ($backend:ident: $($area:ident :: { $($test:ident),+ $(,)? }),+ $(,)?) => {
+        mod $backend {
+            $($(
+                #[tokio::test]
+                async fn $test() {
+                    let (directory, _keep) = super::$backend().await;
+                    super::suite::$area::$test(directory).await;
+                }
+            )+)+
+        }
+    };
+}
+
+macro_rules! every_backend {
+    ($($tests:tt)+) => {
+        over!(sqlite_in_memory: $($tests)+);
+        over!(sqlite_in_a_file: $($tests)+);
+    };
+}
+
+async fn sqlite_in_memory() -> (SqliteDirectory, ()) {
+    (SqliteDirectory::in_memory().await.unwrap(), ())
+}
+
+async fn sqlite_in_a_file() -> (SqliteDirectory, tempfile::TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    (SqliteDirectory::open(folder.path().join("directory.db")).await.unwrap(), folder)
+}
+
+every_backend! {
+    tenants::{
+        a_tenant_is_found_by_id_and_by_domain_in_any_case,
+        a_domain_belongs_to_one_tenant,
+        a_tenants_properties_and_domains_are_replaced,
+        microsoft_graph_is_in_every_tenant,
+    },
+    applications::{
+        a_registration_is_kept_whole,
+        an_identifier_uri_is_found_exactly_and_in_its_tenant,
+        ids_and_uris_are_unique,
+        an_update_replaces_the_document_and_its_uris,
+        a_resource_is_resolved_by_every_name_it_has,
+        an_application_from_elsewhere_yields_to_the_one_at_home,
+        a_service_principal_is_one_per_application_and_tenant,
+    },
+    credentials::{
+        a_secret_is_matched_by_its_hash,
+        a_secret_needs_its_application_and_an_id_of_its_own,
+        certificates_come_and_go,
+        federated_credentials_are_unique_by_name_and_by_subject,
+    },
+    grants::{
+        values_are_sorted_and_only_what_was_granted,
+        a_disabled_or_vanished_role_is_not_issued,
+        default_access_is_an_assignment_without_a_value,
+        a_user_holds_users_roles_only,
+        an_assignment_needs_principal_resource_and_role_in_one_tenant,
+        graphs_roles_are_granted_like_any,
+        there_is_one_permission_grant_per_client_resource_and_user,
+    },
+    keys_and_users::{
+        a_key_reads_back_whole,
+        of_two_keys_of_one_generation_the_first_wins,
+        a_schedule_is_changed_by_compare_and_set,
+        a_user_is_found_by_id_and_by_name_in_any_case,
+        a_user_is_unique_and_can_be_changed,
+    },
+    transactions::{
+        dropping_undoes_and_committing_keeps,
+        a_failed_statement_does_not_end_the_transaction,
+        the_revision_changes_with_every_committed_write_only,
+    },
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn clones_settle_a_race() {
+    let directory = SqliteDirectory::in_memory().await.unwrap();
+    suite::transactions::of_many_at_once_one_wins(directory.clone(), directory).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_openings_of_one_file_settle_a_race() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("directory.db");
+    let (one, other) = tokio::join!(SqliteDirectory::open(&path), SqliteDirectory::open(&path));
+    suite::transactions::of_many_at_once_one_wins(one.unwrap(), other.unwrap()).await;
+}
