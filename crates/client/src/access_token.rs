@@ -1,0 +1,156 @@
+//! [`AccessToken`]: a token as a caller holds it, cheap to clone, ready to be sent, never printed.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
+
+use bytes::Bytes;
+use countersign_token::Timestamp;
+use http::HeaderValue;
+use secrecy::{ExposeSecret, SecretString};
+use zeroize::Zeroizing;
+
+use crate::lifetime::Lifetime;
+
+const SCHEME: &str = "Bearer ";
+
+/// An access token with its times and its `Authorization` header, ready made. Clones share one allocation.
+///
+/// `Debug` shows the times only. The token's bytes are wiped when the last clone, and the last header made from it, are
+/// dropped; what a connection has copied meanwhile is beyond reach.
+#[derive(Clone)]
+pub struct AccessToken(Arc<Inner>);
+
+struct Inner {
+    /// The whole header value; the token is what follows the scheme.
+    header: HeaderValue,
+    lifetime: Lifetime,
+    /// When a refresh may next be tried (nanoseconds): at first the refresh time, later the end of a pause.
+    next_refresh: AtomicI64,
+    failed_refreshes: AtomicU32,
+}
+
+impl AccessToken {
+    /// None if the token holds a character that no header may carry.
+    pub(crate) fn new(secret: &SecretString, lifetime: Lifetime) -> Option<Self> {
+        let token = secret.expose_secret();
+        let mut bytes = Zeroizing::new(Vec::with_capacity(SCHEME.len() + token.len()));
+        bytes.extend_from_slice(SCHEME.as_bytes());
+        bytes.extend_from_slice(token.as_bytes());
+        let mut header = HeaderValue::from_maybe_shared(Bytes::from_owner(bytes)).ok()?;
+        header.to_str().ok()?;
+        header.set_sensitive(true);
+        Some(Self(Arc::new(Inner {
+            header,
+            lifetime,
+            next_refresh: AtomicI64::new(lifetime.refresh_on.as_nanos()),
+            failed_refreshes: AtomicU32::new(0),
+        })))
+    }
+
+    /// The token itself, opaque to a client: a compact JWS in practice. Do not log it, do not look into it.
+    #[must_use]
+    pub fn secret(&self) -> &str {
+        // Checked to be visible ASCII when it was made.
+        self.0.header.to_str().unwrap_or_default().get(SCHEME.len()..).unwrap_or_default()
+    }
+
+    /// The value for the `Authorization` header, `Bearer …`, marked sensitive. Cloning it copies nothing.
+    ///
+    /// Source: RFC 6750 §2.1.
+    #[must_use]
+    pub fn authorization(&self) -> &HeaderValue {
+        &self.0.header
+    }
+
+    /// When the token expires, by the authority's word, counted from before it was asked for.
+    #[must_use]
+    pub fn expires_on(&self) -> Timestamp {
+        self.0.lifetime.expires_on
+    }
+
+    /// When the client starts to ask for its successor.
+    #[must_use]
+    pub fn refresh_on(&self) -> Timestamp {
+        self.0.lifetime.refresh_on
+    }
+
+    /// Whether a cache may still hand it out.
+    pub(crate) fn usable_at(&self, now: Timestamp) -> bool {
+        now < self.0.lifetime.usable_until
+    }
+
+    /// Whether a refresh is due: a comparison, and nothing more, on the way of every hit.
+    pub(crate) fn refresh_due(&self, now: Timestamp) -> bool {
+        now.as_nanos() >= self.0.next_refresh.load(Ordering::Relaxed)
+    }
+
+    /// Takes the right to refresh, for one caller, until `again`.
+    pub(crate) fn claim_refresh(&self, now: Timestamp, again: Timestamp) -> bool {
+        let next = self.0.next_refresh.load(Ordering::Relaxed);
+        next <= now.as_nanos()
+            && self
+                .0
+                .next_refresh
+                .compare_exchange(next, again.as_nanos(), Ordering::Relaxed, Ordering::Relaxed)
+                .is_ok()
+    }
+
+    /// Notes that a refresh failed and when the next may be tried; returns how many have failed before.
+    pub(crate) fn refresh_failed(&self, pause: impl FnOnce(u32) -> Timestamp) {
+        let before = self.0.failed_refreshes.fetch_add(1, Ordering::Relaxed);
+        self.0.next_refresh.store(pause(before).as_nanos(), Ordering::Relaxed);
+    }
+}
+
+impl fmt::Debug for AccessToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AccessToken")
+            .field("secret", &"[redacted]")
+            .field("expires_on", &self.expires_on().as_unix_seconds())
+            .field("refresh_on", &self.refresh_on().as_unix_seconds())
+            .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn token(text: &str) -> Option<AccessToken> {
+        let at = Timestamp::from_unix_seconds;
+        let lifetime = Lifetime { expires_on: at(100), usable_until: at(95), refresh_on: at(50) };
+        AccessToken::new(&SecretString::from(text), lifetime)
+    }
+
+    #[test]
+    fn the_header_is_ready_and_the_secret_is_not_printed() {
+        let token = token("aaa.bbb.ccc").unwrap();
+        assert_eq!(token.secret(), "aaa.bbb.ccc");
+        assert_eq!(token.authorization(), "Bearer aaa.bbb.ccc");
+        assert!(token.authorization().is_sensitive());
+        let debug = format!("{token:?} {:?}", token.authorization());
+        assert!(!debug.contains("bbb"), "{debug}");
+        assert!(debug.contains("expires_on: 100"), "{debug}");
+    }
+
+    #[test]
+    fn a_token_that_would_break_a_header_is_none() {
+        for text in ["a\r\nb", "a\0b", "a\u{e9}b", "a\u{7f}b"] {
+            assert!(token(text).is_none(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn the_right_to_refresh_is_given_once() {
+        let token = token("a").unwrap();
+        let at = Timestamp::from_unix_seconds;
+        assert!(!token.refresh_due(at(49)) && !token.claim_refresh(at(49), at(90)));
+        assert!(token.refresh_due(at(50)) && token.claim_refresh(at(50), at(90)));
+        assert!(!token.refresh_due(at(51)) && !token.claim_refresh(at(51), at(90)));
+        token.refresh_failed(|failures| at(60 + i64::from(failures)));
+        assert!(!token.refresh_due(at(59)) && token.refresh_due(at(60)));
+        token.refresh_failed(|failures| at(60 + i64::from(failures)));
+        assert!(!token.refresh_due(at(60)) && token.refresh_due(at(61)));
+    }
+}

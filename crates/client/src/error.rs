@@ -1,0 +1,269 @@
+//! Why no token could be had, who must do what about it, and whether trying again may help.
+//!
+//! An error is data: the AADSTS number, its meaning and the mend come from `protocol`'s catalogue, never from a
+//! description. Foreign text is shown escaped, cut, and without the credential. Every error can be cloned, because all
+//! callers who waited for one request share its outcome.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use countersign_discovery::TransportError;
+use countersign_protocol::{AadSts, DecodeError, ScopeError, TokenError};
+use countersign_token::SigningError;
+
+use crate::sanitise::{Secrets, sanitise};
+
+/// No token.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum AcquireError {
+    /// The authority answered with an error.
+    #[error("the authority refused to issue a token: {0}")]
+    Refused(Arc<Refusal>),
+    /// The authority asked to be left alone for a while, now or a moment ago; nothing is sent until then.
+    #[error("the authority asks to wait {} s before the next request (status {status})", .retry_after.as_secs())]
+    Throttled {
+        /// The HTTP status, 429 or 503.
+        status: u16,
+        /// How long from now on.
+        retry_after: Duration,
+        /// What else the authority said.
+        refusal: Option<Arc<Refusal>>,
+    },
+    /// No usable response: no connection, no trust, no time, too many bytes, or a redirect.
+    #[error("the token endpoint gave no usable response")]
+    Transport(#[source] Arc<TransportError>),
+    /// A response that is neither a token nor an error of an authority: a proxy's page, a cut answer.
+    #[error("the token endpoint's answer is not understood")]
+    Unusable(#[source] Arc<UnusableAnswer>),
+    /// The scopes are not `{resource}/.default` of exactly one resource.
+    #[error("client credentials cannot ask for these scopes")]
+    Scopes(#[source] ScopeError),
+    /// The tenant is `common`, `organizations` or `consumers`.
+    #[error("client credentials need one tenant: a GUID or a domain, not an alias such as common")]
+    TenantAlias,
+    /// The client assertion could not be signed.
+    #[error("the client assertion could not be signed")]
+    Assertion(#[source] Arc<SigningError>),
+    /// The request that was waited for went away without an answer: its task panicked, or its runtime was shut down.
+    #[error("the request for the token was abandoned")]
+    Abandoned,
+    /// Nothing was sent, because no tokio runtime is running here.
+    #[error("no tokio runtime is running here")]
+    NoRuntime,
+}
+
+impl AcquireError {
+    fn refusal(&self) -> Option<&Refusal> {
+        match self {
+            Self::Refused(refusal) | Self::Throttled { refusal: Some(refusal), .. } => Some(refusal),
+            _ => None,
+        }
+    }
+
+    /// The AADSTS number, for example 7000215.
+    #[must_use]
+    pub fn code(&self) -> Option<u32> {
+        self.refusal()?.code
+    }
+
+    /// What the number means, in the catalogue's words; insertions stand in braces.
+    #[must_use]
+    pub fn meaning(&self) -> Option<&'static str> {
+        self.refusal()?.entry.map(|entry| entry.text)
+    }
+
+    /// Who must do what.
+    #[must_use]
+    pub fn remedy(&self) -> Option<&'static str> {
+        self.refusal()?.remedy()
+    }
+
+    /// The id under which the authority's log has the answer.
+    #[must_use]
+    pub fn trace_id(&self) -> Option<&str> {
+        self.refusal()?.trace_id.as_deref()
+    }
+
+    /// The id that ties the answer to the request.
+    #[must_use]
+    pub fn correlation_id(&self) -> Option<&str> {
+        self.refusal()?.correlation_id.as_deref()
+    }
+
+    /// How long the authority asks to be left alone.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Throttled { retry_after, .. } => Some(*retry_after),
+            _ => None,
+        }
+    }
+
+    /// Whether the same call may succeed later with nothing changed at this end; see also [`AcquireError::retry_after`].
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        match self {
+            Self::Refused(refusal) => refusal.retryable || is_servers_fault(refusal.status) || refusal.status == 429,
+            Self::Unusable(answer) => is_servers_fault(answer.status) || answer.status == 429,
+            Self::Transport(error) => error.is_transient(),
+            Self::Throttled { .. } | Self::Abandoned => true,
+            Self::Scopes(_) | Self::TenantAlias | Self::Assertion(_) | Self::NoRuntime => false,
+        }
+    }
+
+    /// Whether one more attempt at once is worth it: the server stumbled, or the connection broke off. Not after a
+    /// timeout, which has cost its callers enough.
+    pub(crate) fn deserves_second_attempt(&self) -> bool {
+        match self {
+            Self::Refused(refusal) => is_servers_fault(refusal.status),
+            Self::Unusable(answer) => is_servers_fault(answer.status),
+            Self::Transport(error) => {
+                matches!(**error, TransportError::Connect(_) | TransportError::Interrupted(_))
+            }
+            _ => false,
+        }
+    }
+
+    /// The same error with the time that is left of its wait.
+    pub(crate) fn with_retry_after(self, left: Duration) -> Self {
+        match self {
+            Self::Throttled { status, refusal, .. } => Self::Throttled { status, retry_after: left, refusal },
+            other => other,
+        }
+    }
+}
+
+fn is_servers_fault(status: u16) -> bool {
+    (500..600).contains(&status)
+}
+
+/// What an authority said when it said no. `Display` is the error word, the number and the sanitised message.
+#[derive(Debug, Clone)]
+pub struct Refusal {
+    status: u16,
+    error: String,
+    code: Option<u32>,
+    message: Option<String>,
+    trace_id: Option<String>,
+    correlation_id: Option<String>,
+    entry: Option<&'static AadSts>,
+    retryable: bool,
+    secret_id_sent: bool,
+}
+
+/// The commonest mistake with client secrets, which the authority's own text only hints at.
+const SECRET_ID_SENT: &str = "the configured client secret has the form of a GUID: this looks like the secret's ID; \
+    configure its value, which is shown once, when the secret is created";
+
+impl Refusal {
+    pub(crate) fn new(status: u16, error: &TokenError, secrets: Secrets<'_>, secret_looks_like_id: bool) -> Self {
+        let clean = |text: &str| sanitise(text, secrets);
+        let entry = error.entry();
+        Self {
+            status,
+            error: clean(error.error()),
+            code: error.aadsts(),
+            message: error.message().map(clean).filter(|message| !message.is_empty()),
+            trace_id: error.trace_id().map(clean),
+            correlation_id: error.correlation_id().map(clean),
+            entry,
+            retryable: error.is_retryable(),
+            secret_id_sent: secret_looks_like_id
+                && entry.is_some_and(|entry| entry.code == AadSts::INVALID_CLIENT_SECRET.code),
+        }
+    }
+
+    /// The HTTP status.
+    #[must_use]
+    pub fn status(&self) -> u16 {
+        self.status
+    }
+
+    /// The OAuth error word: `invalid_client`.
+    #[must_use]
+    pub fn error(&self) -> &str {
+        &self.error
+    }
+
+    /// The AADSTS number.
+    #[must_use]
+    pub fn code(&self) -> Option<u32> {
+        self.code
+    }
+
+    /// The authority's own words, escaped, cut, and without the credential.
+    #[must_use]
+    pub fn message(&self) -> Option<&str> {
+        self.message.as_deref()
+    }
+
+    /// Who must do what.
+    #[must_use]
+    pub fn remedy(&self) -> Option<&'static str> {
+        if self.secret_id_sent { Some(SECRET_ID_SENT) } else { self.entry.map(|entry| entry.who) }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.error)?;
+        if let Some(code) = self.code {
+            write!(f, ", AADSTS{code}")?;
+        }
+        match &self.message {
+            Some(message) => write!(f, ": {message}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// An answer that cannot be used. `Display` shows the status and the sanitised beginning of the body.
+#[derive(Debug)]
+pub struct UnusableAnswer {
+    status: u16,
+    excerpt: String,
+    cause: Option<DecodeError>,
+}
+
+impl UnusableAnswer {
+    pub(crate) fn of_body(status: u16, body: &[u8], secrets: Secrets<'_>, cause: DecodeError) -> AcquireError {
+        // A body with status 200 may hold a token in a shape that is not understood: nothing of it is shown.
+        let shown = if status == 200 { &[][..] } else { body };
+        let excerpt = sanitise(&String::from_utf8_lossy(shown), secrets);
+        AcquireError::Unusable(Arc::new(Self { status, excerpt, cause: Some(cause) }))
+    }
+
+    pub(crate) fn of_dead_token(status: u16) -> AcquireError {
+        AcquireError::Unusable(Arc::new(Self { status, excerpt: String::new(), cause: None }))
+    }
+
+    /// The HTTP status.
+    #[must_use]
+    pub fn status(&self) -> u16 {
+        self.status
+    }
+
+    /// The sanitised beginning of the body; empty for status 200, whose body might hold a token.
+    #[must_use]
+    pub fn excerpt(&self) -> &str {
+        &self.excerpt
+    }
+}
+
+impl fmt::Display for UnusableAnswer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.cause, self.excerpt.as_str()) {
+            (None, _) => write!(f, "status {}, with a token that has no lifetime left", self.status),
+            (Some(_), "") => write!(f, "status {}", self.status),
+            (Some(_), excerpt) => write!(f, "status {}, beginning with '{excerpt}'", self.status),
+        }
+    }
+}
+
+impl std::error::Error for UnusableAnswer {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.cause.as_ref().map(|cause| cause as _)
+    }
+}

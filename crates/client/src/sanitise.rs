@@ -1,0 +1,85 @@
+//! Makes foreign text fit for a message: on one line, of bounded length, without control characters, without our secret.
+//!
+//! What an endpoint answers may come from anybody who sits in between, and ends in logs and on terminals (`pitfalls` C14,
+//! C15).
+
+use std::fmt::Write;
+
+/// The longest text kept, in characters.
+const LONGEST: usize = 600;
+
+/// What may never appear in a message: the client's secret or assertion, as it is and as a form encodes it.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Secrets<'a> {
+    pub(crate) plain: &'a str,
+    pub(crate) encoded: &'a str,
+}
+
+/// Shorter texts are not looked for: they would turn ordinary words into stars and tell what was hidden.
+const SHORTEST_SECRET: usize = 6;
+
+/// `text` with secrets replaced, control and formatting characters escaped, blanks folded, and cut.
+pub(crate) fn sanitise(text: &str, secrets: Secrets<'_>) -> String {
+    let mut text = std::borrow::Cow::Borrowed(text);
+    for secret in [secrets.plain, secrets.encoded] {
+        if secret.len() >= SHORTEST_SECRET && text.contains(secret) {
+            text = text.replace(secret, "[redacted]").into();
+        }
+    }
+    let mut out = String::new();
+    let mut blank = false;
+    for (count, character) in text.trim().chars().enumerate() {
+        if count == LONGEST {
+            out.push('…');
+            break;
+        }
+        if character.is_whitespace() {
+            blank = true;
+            continue;
+        }
+        if std::mem::take(&mut blank) {
+            out.push(' ');
+        }
+        if is_harmless(character) {
+            out.push(character);
+        } else {
+            // Writing to a string cannot fail.
+            let _ = write!(out, "\\u{{{:x}}}", u32::from(character));
+        }
+    }
+    out
+}
+
+/// Neither a control character nor one of those that turn the direction of text or are not seen at all.
+fn is_harmless(character: char) -> bool {
+    !character.is_control()
+        && !matches!(character, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plain(text: &str) -> String {
+        sanitise(text, Secrets::default())
+    }
+
+    #[test]
+    fn c14_nothing_that_a_terminal_or_a_log_obeys_remains() {
+        assert_eq!(plain("  a\r\n\tb  "), "a b");
+        assert_eq!(plain("\u{1b}[31mred"), "\\u{1b}[31mred");
+        assert_eq!(plain("a\0b\u{202e}c"), "a\\u{0}b\\u{202e}c");
+        assert_eq!(plain("Größe 東京"), "Größe 東京");
+        let long = plain(&"x".repeat(100_000));
+        assert_eq!(long.chars().count(), LONGEST + 1);
+        assert!(long.ends_with('…'));
+    }
+
+    #[test]
+    fn c15_a_secret_that_comes_back_is_taken_out() {
+        let secrets = Secrets { plain: "s3cret~value", encoded: "s3cret%7Evalue" };
+        let text = sanitise("invalid 's3cret~value' in client_secret=s3cret%7Evalue&x=1", secrets);
+        assert_eq!(text, "invalid '[redacted]' in client_secret=[redacted]&x=1");
+    }
+}

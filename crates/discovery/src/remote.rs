@@ -1,0 +1,201 @@
+//! [`RemoteKeys`]: an issuer's keys, fetched when needed and kept.
+//!
+//! What it promises, each with a test in `tests/remote_keys.rs`:
+//! - a lookup of a key that is at hand never waits and takes no lock, whatever the network does;
+//! - keys older than 12 h (give or take one) are renewed in the background while the old ones serve on;
+//! - an unknown `kid` starts at most one fetch per 30 s, whatever came of the last, and its callers share it;
+//! - one fetch is in flight; it belongs to its own task, so that a caller who gives up disturbs nobody;
+//! - a bad answer (an error, a redirect, HTML, an empty or oversized set) leaves the old keys in place, until they are
+//!   7 days old; from then on lookups say [`KeysUnavailable`];
+//! - a late answer never replaces a newer one.
+//!
+//! Nothing is retried at once: the next attempt follows from the schedule, so that attempts cannot multiply through
+//! layers (`pitfalls` C30). What fetches look at is in `document.rs`, when they may start in `schedule.rs`.
+
+use std::fmt;
+use std::sync::Arc;
+
+use countersign_protocol::{AuthorityHost, EndpointVersion, TenantSegment};
+use countersign_token::{Clock, Randomness, SystemClock, SystemRandomness, Timestamp};
+use url::Url;
+
+use crate::document::is_plain_https;
+use crate::error::{KeysUnavailable, SourceError};
+use crate::fetching::{Fetching, Origin, Waited};
+use crate::published::PublishedKeys;
+use crate::schedule::{Need, RefreshPolicy};
+use crate::transport::Transport;
+
+/// Configures [`RemoteKeys`].
+#[derive(Debug)]
+#[must_use]
+pub struct RemoteKeysBuilder {
+    origin: Origin,
+    transport: Arc<dyn Transport>,
+    clock: Arc<dyn Clock>,
+    randomness: Arc<dyn Randomness>,
+    policy: RefreshPolicy,
+}
+
+impl RemoteKeysBuilder {
+    fn new(origin: Origin, transport: Arc<dyn Transport>) -> Self {
+        Self {
+            origin,
+            transport,
+            clock: Arc::new(SystemClock),
+            randomness: Arc::new(SystemRandomness),
+            policy: RefreshPolicy::default(),
+        }
+    }
+
+    /// Takes the time from `clock` instead of the machine's.
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// Takes the jitter from `randomness` instead of the system's.
+    pub fn randomness(mut self, randomness: Arc<dyn Randomness>) -> Self {
+        self.randomness = randomness;
+        self
+    }
+
+    /// Keeps keys fresh by `policy` instead of the defaults.
+    pub fn policy(mut self, policy: RefreshPolicy) -> Self {
+        self.policy = policy;
+        self
+    }
+
+    /// Builds the source. Nothing is fetched before somebody asks, see [`RemoteKeys::ready`].
+    #[must_use]
+    pub fn build(self) -> RemoteKeys {
+        RemoteKeys(Arc::new(Fetching::new(self.origin, self.transport, self.clock, self.randomness, self.policy)))
+    }
+}
+
+/// An issuer's keys, fetched and cached. Clones share everything.
+///
+/// Needs a tokio runtime with time (and, for [`crate::HttpsTransport`], I/O) wherever its methods are called.
+///
+/// ```
+/// use std::sync::Arc;
+/// use countersign_discovery::{HttpsTransport, KeySource, RemoteKeys};
+/// use countersign_protocol::{AuthorityHost, EndpointVersion, TenantSegment};
+///
+/// let authority = AuthorityHost::parse("https://login.microsoftonline.com")?;
+/// let tenant = TenantSegment::parse("6babcaad-604b-40ac-a9d7-9fd97c0b779f")?;
+/// let transport = Arc::new(HttpsTransport::new()?);
+/// let keys: KeySource = RemoteKeys::from_authority(&authority, &tenant, EndpointVersion::V2, transport)?.build().into();
+/// assert!(keys.current().is_none(), "nothing is fetched before somebody asks");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct RemoteKeys(Arc<Fetching>);
+
+impl fmt::Debug for RemoteKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RemoteKeys")
+            .field("origin", self.0.origin())
+            .field("generation", &self.generation())
+            .finish_non_exhaustive()
+    }
+}
+
+impl RemoteKeys {
+    /// Keys found through the metadata that `authority` publishes for `tenant`.
+    ///
+    /// One version's metadata is enough for tokens of both: Entra signs v1.0 and v2.0 tokens with the same keys. V2 is the
+    /// better choice, because only its keys say which issuer they belong to.
+    ///
+    /// # Errors
+    /// [`SourceError`] for an address that no metadata can be fetched from.
+    pub fn from_authority(
+        authority: &AuthorityHost,
+        tenant: &TenantSegment,
+        version: EndpointVersion,
+        transport: Arc<dyn Transport>,
+    ) -> Result<RemoteKeysBuilder, SourceError> {
+        let url = address(&authority.metadata_url(tenant, version))?;
+        Ok(RemoteKeysBuilder::new(Origin::Metadata(url), transport))
+    }
+
+    /// Keys at a known address, without metadata. The keys' own `cloud_instance_name` is then not compared with anything.
+    ///
+    /// # Errors
+    /// [`SourceError`] for an address that is no absolute https URL, or has a user name, a password or a fragment.
+    pub fn from_jwks_uri(jwks_uri: &str, transport: Arc<dyn Transport>) -> Result<RemoteKeysBuilder, SourceError> {
+        Ok(RemoteKeysBuilder::new(Origin::Keys(address(jwks_uri)?), transport))
+    }
+
+    /// The keys to verify a token with that names `key_id`.
+    ///
+    /// With the key at hand this returns at once. Otherwise it waits for one fetch at most, if one may start or is under
+    /// way, and returns the newest set there is, with the key or without. `key_id` is only ever compared; it comes from
+    /// strangers.
+    ///
+    /// # Errors
+    /// [`KeysUnavailable::NeverFetched`], [`KeysUnavailable::TooOld`].
+    pub async fn keys_for(&self, key_id: &str) -> Result<Arc<PublishedKeys>, KeysUnavailable> {
+        let now = self.0.now();
+        let Some(keys) = self.0.usable(now) else {
+            return self.ready().await;
+        };
+        if keys.find(key_id).is_some() {
+            self.0.renew_if_due(&keys, now);
+            return Ok(keys);
+        }
+        if let Some(done) = self.0.start(Need::UnknownKey, now) {
+            self.0.wait(done).await;
+        }
+        Ok(self.0.usable(self.0.now()).unwrap_or(keys))
+    }
+
+    /// Any usable keys: those at hand, or else the first ones, fetched now.
+    ///
+    /// # Errors
+    /// [`KeysUnavailable::NeverFetched`], [`KeysUnavailable::TooOld`].
+    pub async fn ready(&self) -> Result<Arc<PublishedKeys>, KeysUnavailable> {
+        // Twice, because the first wait may be for a fetch whose runtime was shut down under it.
+        for _ in 0..2 {
+            let now = self.0.now();
+            if let Some(keys) = self.0.usable(now) {
+                self.0.renew_if_due(&keys, now);
+                return Ok(keys);
+            }
+            let Some(done) = self.0.start(Need::Keys, now) else { break };
+            if self.0.wait(done).await == Waited::Landed {
+                break;
+            }
+        }
+        self.0.usable(self.0.now()).ok_or_else(|| self.0.unavailable())
+    }
+
+    /// The newest usable keys, without waiting and without a lock. Starts a renewal in the background when one is due.
+    #[must_use]
+    pub fn current(&self) -> Option<Arc<PublishedKeys>> {
+        let now = self.0.now();
+        let keys = self.0.usable(now)?;
+        self.0.renew_if_due(&keys, now);
+        Some(keys)
+    }
+
+    /// The generation of the keys usable at `now`; see [`crate::KeySource::generation_at`].
+    #[must_use]
+    pub fn generation_at(&self, now: Timestamp) -> Option<u64> {
+        let published = self.0.published();
+        let keys = published.as_ref().filter(|keys| keys.usable_at(now))?;
+        self.0.renew_if_due(keys, now);
+        Some(keys.generation)
+    }
+
+    /// The generation of the newest keys, usable or not; 0 before the first fetch.
+    #[must_use]
+    pub fn generation(&self) -> u64 {
+        self.0.published().as_ref().map_or(0, |keys| keys.generation)
+    }
+}
+
+fn address(text: &str) -> Result<Url, SourceError> {
+    let url = Url::parse(text).map_err(|_| SourceError::Address)?;
+    if is_plain_https(&url) { Ok(url) } else { Err(SourceError::NotHttps) }
+}
