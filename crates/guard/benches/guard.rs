@@ -1,0 +1,2 @@
+#![expect(missing_docs, reason = "a benchmark has no readers")]
+fn main() {}

@@ -1,0 +1,118 @@
+//! [`Caller`]: the verified caller as an axum extractor, with what it must hold as a type.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::ops::Deref;
+
+use axum::extract::FromRequestParts;
+use axum::response::{IntoResponse, Response};
+use countersign_token::{Claims, TokenKind, Verified};
+use http::StatusCode;
+use http::request::Parts;
+
+use crate::VerifiedCaller;
+
+/// What a handler asks of its caller, beyond the route's permission.
+///
+/// Implemented for every [`AppRole`], for [`Scope`] by way of [`ByScope`], and for `()`, which asks nothing more.
+pub trait Requirement {
+    /// Whether the caller meets it.
+    fn is_met_by(caller: &Verified<Claims>) -> bool;
+}
+
+/// An application permission, as a type. Only applications' own tokens meet it.
+pub trait AppRole {
+    /// The role's `value`, as it stands in `roles`.
+    const VALUE: &'static str;
+}
+
+/// A delegated permission, as a type. Only users' tokens meet it; use it as `Caller<ByScope<MyScope>>`.
+pub trait Scope {
+    /// The scope's `value`, as it stands in `scp`.
+    const VALUE: &'static str;
+}
+
+/// The [`Requirement`] of a [`Scope`].
+#[derive(Debug)]
+pub struct ByScope<S>(PhantomData<S>);
+
+impl Requirement for () {
+    fn is_met_by(_: &Verified<Claims>) -> bool {
+        true
+    }
+}
+
+impl<R: AppRole> Requirement for R {
+    fn is_met_by(caller: &Verified<Claims>) -> bool {
+        caller.kind() == TokenKind::App && caller.roles().any(|role| role == R::VALUE)
+    }
+}
+
+impl<S: Scope> Requirement for ByScope<S> {
+    fn is_met_by(caller: &Verified<Claims>) -> bool {
+        caller.kind() == TokenKind::User && caller.scopes().any(|scope| scope == S::VALUE)
+    }
+}
+
+/// The caller whom the guard let in, and who meets `P`.
+///
+/// Extracting it where no guard stands answers 500 and names the missing layer; a caller that lacks `P` gets 403.
+pub struct Caller<P = ()> {
+    caller: VerifiedCaller,
+    requirement: PhantomData<P>,
+}
+
+impl<P> fmt::Debug for Caller<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Caller").field(&*self.caller).finish()
+    }
+}
+
+impl<P> Deref for Caller<P> {
+    type Target = Verified<Claims>;
+
+    fn deref(&self) -> &Verified<Claims> {
+        &self.caller
+    }
+}
+
+/// Why a [`Caller`] could not be extracted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CallerRejection {
+    /// No guard stands in front of this handler: a fault of the service, not of the caller.
+    #[error("no countersign_guard::GuardLayer stands in front of this handler")]
+    NoGuard,
+    /// The caller lacks what the handler asks for.
+    #[error("the caller lacks the permission that this handler asks for")]
+    Lacking,
+}
+
+impl IntoResponse for CallerRejection {
+    fn into_response(self) -> Response {
+        match self {
+            Self::NoGuard => {
+                tracing::error!(target: "countersign_guard::decision", reason = "no_guard", "{self}");
+                (StatusCode::INTERNAL_SERVER_ERROR, "no countersign_guard::GuardLayer stands in front of this handler")
+                    .into_response()
+            }
+            Self::Lacking => (
+                StatusCode::FORBIDDEN,
+                [(http::header::WWW_AUTHENTICATE, "Bearer error=\"insufficient_scope\"")],
+            )
+                .into_response(),
+        }
+    }
+}
+
+impl<S: Send + Sync, P: Requirement> FromRequestParts<S> for Caller<P> {
+    type Rejection = CallerRejection;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, CallerRejection> {
+        let caller = parts.extensions.get::<VerifiedCaller>().cloned().ok_or(CallerRejection::NoGuard)?;
+        if !P::is_met_by(&caller) {
+            return Err(CallerRejection::Lacking);
+        }
+        Ok(Self { caller, requirement: PhantomData })
+    }
+}

@@ -1,0 +1,107 @@
+//! Tokens that were verified before.
+//!
+//! The key is the token's whole text, compared byte for byte, so two tokens can never be taken for each other
+//! (GHSA-rp9m-7r4c-75qg). Only the last 64 bytes of the signature are hashed, with a key drawn at start: nobody can get an
+//! entry in without a valid signature, so there is nothing to flood the table with. An entry is a shortcut for the
+//! signature alone: expiry, key generation and policy are asked again at every hit.
+
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
+use countersign_token::{Claims, Verified};
+use quick_cache::sync::Cache;
+use quick_cache::{Equivalent, Weighter};
+
+/// A token's text as key.
+#[derive(Clone)]
+struct TokenText(Box<str>);
+
+/// The same, borrowed from a request.
+struct BorrowedToken<'a>(&'a str);
+
+fn hash_tail<H: Hasher>(token: &str, state: &mut H) {
+    let bytes = token.as_bytes();
+    bytes[bytes.len().saturating_sub(64)..].hash(state);
+}
+
+impl Hash for TokenText {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        hash_tail(&self.0, state);
+    }
+}
+
+impl PartialEq for TokenText {
+    fn eq(&self, other: &Self) -> bool {
+        self.0 == other.0
+    }
+}
+
+impl Eq for TokenText {}
+
+impl Hash for BorrowedToken<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        hash_tail(self.0, state);
+    }
+}
+
+impl Equivalent<TokenText> for BorrowedToken<'_> {
+    fn equivalent(&self, key: &TokenText) -> bool {
+        *self.0 == *key.0
+    }
+}
+
+/// A verdict and what it rests on.
+#[derive(Clone)]
+pub(crate) struct Verdict {
+    pub(crate) caller: Arc<Verified<Claims>>,
+    /// The generation of the keys that verified it.
+    pub(crate) keys: u64,
+    /// The revision of the policy that accepted it.
+    pub(crate) policy: u64,
+}
+
+#[derive(Clone)]
+struct Bytes;
+
+impl Weighter<TokenText, Verdict> for Bytes {
+    fn weight(&self, token: &TokenText, verdict: &Verdict) -> u64 {
+        // Two allocations, the Arc's counters and the table's own share come to about 160 bytes.
+        (token.0.len() + verdict.caller.size() + 160) as u64
+    }
+}
+
+/// Verified tokens, bounded in bytes.
+pub(crate) struct VerdictCache(Cache<TokenText, Verdict, Bytes, foldhash::quality::RandomState>);
+
+impl VerdictCache {
+    pub(crate) fn new(capacity_bytes: u64) -> Self {
+        let expected_items = usize::try_from(capacity_bytes / 3_000).unwrap_or(usize::MAX).max(1);
+        Self(Cache::with(
+            expected_items,
+            capacity_bytes,
+            Bytes,
+            foldhash::quality::RandomState::default(),
+            quick_cache::sync::DefaultLifecycle::default(),
+        ))
+    }
+
+    pub(crate) fn find(&self, token: &str) -> Option<Verdict> {
+        self.0.get(&BorrowedToken(token))
+    }
+
+    pub(crate) fn insert(&self, token: &str, verdict: Verdict) {
+        self.0.insert(TokenText(token.into()), verdict);
+    }
+
+    pub(crate) fn forget(&self, token: &str) {
+        self.0.remove(&BorrowedToken(token));
+    }
+
+    pub(crate) fn bytes(&self) -> u64 {
+        self.0.weight()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+}
