@@ -1,0 +1,22 @@
+//! What every route needs, in one place and never changing while the authority runs.
+
+use std::sync::Arc;
+
+use countersign_directory::Directory;
+use countersign_protocol::{AuthorityHost, CloudProfile};
+use countersign_token::{Clock, Randomness, Vault};
+
+use crate::key_ring::KeyRing;
+use crate::registry::Registry;
+
+/// The inside of a running authority, shared by all requests.
+pub(crate) struct Core<D: Directory> {
+    /// The origin that every document and token names. Requests' `Host` headers are not looked at.
+    pub(crate) host: AuthorityHost,
+    pub(crate) cloud: CloudProfile,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) randomness: Arc<dyn Randomness>,
+    pub(crate) vault: Arc<Vault>,
+    pub(crate) registry: Registry<D>,
+    pub(crate) keys: KeyRing<D>,
+}

@@ -1,0 +1,92 @@
+//! The routes. Each handler reads a request, asks the rooms behind it, and answers; it has no rules of its own.
+
+mod body;
+mod discovery;
+mod path;
+mod token;
+
+pub(crate) use discovery::key_set;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::Request;
+use axum::response::Response;
+use axum::routing::{any, get};
+use countersign_directory::{Directory, Tenant};
+use countersign_protocol::{AadSts, EndpointVersion, ServedTenant, TenantSegment};
+use http::StatusCode;
+use tower::util::MapRequest;
+use uuid::Uuid;
+
+use crate::core::Core;
+use crate::exchange::{AnswerKind, Exchange};
+use crate::refused::Refused;
+
+/// All routes of the authority. Paths are matched without regard to case and to doubled slashes, as Entra does.
+pub(crate) fn router<D: Directory>(core: Arc<Core<D>>, extra: Router) -> Router {
+    let metadata = |version| {
+        get(move |core, tenant, request| discovery::metadata(core, tenant, version, request))
+            .options(discovery::preflight)
+    };
+    let keys = |version| {
+        get(move |core, tenant, request| discovery::keys(core, tenant, version, request)).options(discovery::preflight)
+    };
+    let token = |version| any(move |core, tenant, request| token::token(core, tenant, version, request));
+    let (v1, v2) = (EndpointVersion::V1, EndpointVersion::V2);
+    let routes = Router::new()
+        .route("/{tenant}/.well-known/openid-configuration", metadata(v1))
+        .route("/{tenant}/v2.0/.well-known/openid-configuration", metadata(v2))
+        .route("/{tenant}/discovery/keys", keys(v1))
+        .route("/{tenant}/discovery/v2.0/keys", keys(v2))
+        .route("/{tenant}/discovery/instance", get(discovery::instance).options(discovery::preflight))
+        .route("/{tenant}/oauth2/token", token(v1))
+        .route("/{tenant}/oauth2/v2.0/token", token(v2))
+        .fallback(not_found)
+        .method_not_allowed_fallback(method_not_allowed)
+        .with_state(core)
+        .merge(extra);
+    Router::new().fallback_service(MapRequest::new(routes, path::canonical))
+}
+
+/// What a tenant's segment in a path stands for.
+pub(crate) enum Place {
+    Tenant(Arc<Tenant>),
+    Alias(ServedTenant),
+}
+
+/// Finds the tenant that a path names. `in_discovery` picks the words that metadata endpoints use.
+async fn place<D: Directory>(core: &Core<D>, text: &str, in_discovery: bool) -> Result<Place, Refused> {
+    let named = |aadsts| Refused::new(aadsts).with("tenant", text.to_owned());
+    let segment = TenantSegment::parse(text).map_err(|error| named(error.aadsts()))?;
+    if let Some(alias) = segment.alias() {
+        return Ok(Place::Alias(alias));
+    }
+    if matches!(&segment, TenantSegment::Id(id) if id.as_uuid() == Uuid::nil()) {
+        return Err(named(if in_discovery { AadSts::EMPTY_TENANT_ID_IN_DISCOVERY } else { AadSts::EMPTY_TENANT_ID }));
+    }
+    let tenant = core.registry.tenant(&segment).await?;
+    let unknown = if in_discovery { AadSts::TENANT_NOT_FOUND_IN_DISCOVERY } else { AadSts::TENANT_NOT_FOUND };
+    tenant.map(Place::Tenant).ok_or_else(|| named(unknown))
+}
+
+/// An exchange over the core's clock and host.
+fn exchange<'a, D: Directory>(core: &'a Core<D>, request: &http::HeaderMap, kind: AnswerKind) -> Exchange<'a> {
+    Exchange::begin(&core.host, &*core.clock, &*core.randomness, request, kind)
+}
+
+async fn not_found<D: Directory>(
+    axum::extract::State(core): axum::extract::State<Arc<Core<D>>>,
+    request: Request,
+) -> Response {
+    let refused = Refused::new(AadSts::MALFORMED_REQUEST).status(StatusCode::NOT_FOUND.as_u16());
+    exchange(&core, request.headers(), AnswerKind::Token).refuse(&refused.because("no such route"))
+}
+
+async fn method_not_allowed<D: Directory>(
+    axum::extract::State(core): axum::extract::State<Arc<Core<D>>>,
+    request: Request,
+) -> Response {
+    let refused = Refused::new(AadSts::MALFORMED_REQUEST).status(StatusCode::METHOD_NOT_ALLOWED.as_u16());
+    exchange(&core, request.headers(), AnswerKind::Token).refuse(&refused.because("no such method here"))
+}

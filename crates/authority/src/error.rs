@@ -1,0 +1,67 @@
+//! Why an authority did not start, or could not do what its operator asked.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use countersign_directory::{LoadError, StoreError};
+use countersign_token::{PrivateKeyError, SigningError, VaultError};
+
+/// The authority cannot start or go on.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The address cannot be listened on.
+    #[error("listen on {address}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// A file of the data directory cannot be read or written.
+    #[error("use {path}")]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// A file of the data directory holds something else.
+    #[error("{path} is damaged: {what}")]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What was expected.
+        what: &'static str,
+    },
+    /// The store failed.
+    #[error("use the directory's store")]
+    Store(#[from] StoreError),
+    /// A directory file contradicts what is stored already.
+    #[error("load the directory file")]
+    Load(#[from] LoadError),
+    /// What is stored was sealed under another root key.
+    #[error("open the signing keys")]
+    Vault(#[from] VaultError),
+    /// A key cannot be made or read.
+    #[error("make or read a signing key")]
+    Key(#[from] PrivateKeyError),
+    /// A signer cannot be made.
+    #[error("prepare a signing key")]
+    Signing(#[from] SigningError),
+    /// A certificate cannot be made.
+    #[error("make a certificate: {0}")]
+    Certificate(String),
+    /// TLS cannot be set up.
+    #[error("set up TLS")]
+    Tls(#[from] rustls::Error),
+    /// The origin is not one.
+    #[error("the authority's origin")]
+    Origin(#[from] countersign_protocol::AuthorityHostError),
+    /// A background task died.
+    #[error("a background task ended early")]
+    Task,
+}

@@ -1,0 +1,138 @@
+//! One request and its answer: ids, times and headers that every answer carries, good or bad.
+
+use axum::body::Body;
+use axum::response::Response;
+use countersign_protocol::headers::{
+    CLIENT_REQUEST_ID, DISCOVERY, RETURN_CLIENT_REQUEST_ID, TOKEN, X_MS_CLITELEM, X_MS_ESTS_SERVER, X_MS_REQUEST_ID,
+    clitelem,
+};
+use countersign_protocol::{AuthorityHost, ErrorContext, TokenError, form};
+use countersign_token::{Clock, Randomness, Timestamp};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use uuid::Uuid;
+
+use crate::refused::Refused;
+
+/// The kinds of answer, which differ in their headers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum AnswerKind {
+    /// Of a token endpoint, and of everything that must not be cached.
+    Token,
+    /// Of metadata, key sets and instance discovery: public and cacheable.
+    Discovery,
+}
+
+/// What is known of a request before it is understood.
+pub(crate) struct Exchange<'a> {
+    host: &'a AuthorityHost,
+    kind: AnswerKind,
+    pub(crate) now: Timestamp,
+    trace_id: Uuid,
+    correlation_id: Option<Uuid>,
+    fallback_correlation_id: Uuid,
+    echo: bool,
+    telemetry: bool,
+}
+
+impl<'a> Exchange<'a> {
+    /// Reads what the headers say about the request itself.
+    pub(crate) fn begin(
+        host: &'a AuthorityHost,
+        clock: &dyn Clock,
+        randomness: &dyn Randomness,
+        request: &HeaderMap,
+        kind: AnswerKind,
+    ) -> Self {
+        let text = |name: &str| request.get(name).and_then(|value| value.to_str().ok());
+        Self {
+            host,
+            kind,
+            now: clock.now(),
+            trace_id: randomness.uuid_v4(),
+            // Only a GUID is taken for an id, so that nothing else is echoed or logged as one (pitfalls B93).
+            correlation_id: text(CLIENT_REQUEST_ID).and_then(|id| Uuid::try_parse(id).ok()),
+            fallback_correlation_id: randomness.uuid_v4(),
+            echo: text(RETURN_CLIENT_REQUEST_ID).is_some_and(|wish| wish.eq_ignore_ascii_case("true")),
+            telemetry: request.keys().any(|name| form::is_telemetry(name.as_str())),
+        }
+    }
+
+    /// Takes an id from the query or the body, where msal-node puts it; the header's has precedence.
+    pub(crate) fn correlate(&mut self, id: Option<Uuid>) {
+        self.correlation_id = self.correlation_id.or(id);
+    }
+
+    /// Notes that the body carries `x-client-*` telemetry.
+    pub(crate) fn note_telemetry(&mut self, present: bool) {
+        self.telemetry |= present;
+    }
+
+    pub(crate) fn correlation_id(&self) -> Uuid {
+        self.correlation_id.unwrap_or(self.fallback_correlation_id)
+    }
+
+    pub(crate) fn trace_id(&self) -> Uuid {
+        self.trace_id
+    }
+
+    /// A good answer.
+    pub(crate) fn answer(&self, json: Vec<u8>) -> Response {
+        self.respond(StatusCode::OK, json, None)
+    }
+
+    /// Entra's error body, with the operator's detail in the log under the same ids.
+    pub(crate) fn refuse(&self, refused: &Refused) -> Response {
+        let context = ErrorContext {
+            trace_id: self.trace_id,
+            correlation_id: self.correlation_id(),
+            timestamp: self.now,
+            authority: self.host,
+        };
+        let insertions: Vec<(&str, &str)> =
+            refused.insertions.iter().map(|(name, value)| (*name, value.as_ref())).collect();
+        let error = TokenError::new(refused.aadsts, &insertions, &context);
+        tracing::info!(
+            target: "countersign_authority::refused",
+            code = refused.aadsts.code,
+            trace_id = %self.trace_id,
+            correlation_id = %self.correlation_id(),
+            detail = refused.detail.as_deref(),
+        );
+        let status = refused.status.unwrap_or(refused.aadsts.status);
+        let status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST);
+        let mut response = self.respond(status, error.to_json(), Some(refused.aadsts.code));
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            response.headers_mut().insert(http::header::RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        response
+    }
+
+    fn respond(&self, status: StatusCode, json: Vec<u8>, code: Option<u32>) -> Response {
+        let mut response = Response::new(Body::from(json));
+        *response.status_mut() = status;
+        let headers = response.headers_mut();
+        let fixed = match self.kind {
+            AnswerKind::Token => TOKEN,
+            AnswerKind::Discovery => DISCOVERY,
+        };
+        headers.reserve(fixed.len() + 4);
+        for (name, value) in fixed {
+            headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+        }
+        let mut put = |name: &'static str, value: String| {
+            if let Ok(value) = HeaderValue::try_from(value) {
+                headers.insert(HeaderName::from_static(name), value);
+            }
+        };
+        put(X_MS_REQUEST_ID, self.trace_id.to_string());
+        put(X_MS_ESTS_SERVER, concat!("countersign ", env!("CARGO_PKG_VERSION")).to_owned());
+        if let Some(id) = self.correlation_id.filter(|_| self.echo) {
+            put(CLIENT_REQUEST_ID, id.to_string());
+        }
+        // Only token answers have it, and only where the request brought telemetry along (recorded).
+        if self.telemetry && self.kind == AnswerKind::Token {
+            put(X_MS_CLITELEM, clitelem(code));
+        }
+        response
+    }
+}

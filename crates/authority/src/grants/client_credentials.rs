@@ -1,0 +1,98 @@
+//! `client_credentials` (RFC 6749 §4.4): an application's token for a resource, as itself.
+//!
+//! The v2.0 endpoint takes `scope={resource}/.default`, the v1.0 endpoint `resource`. A token is issued even where nothing
+//! was granted, then without `roles`, unless the resource requires an assignment; guards must refuse such tokens.
+
+use std::borrow::Cow;
+
+use countersign_directory::{Directory, Tenant};
+use countersign_protocol::scope::client_credentials_resource;
+use countersign_protocol::{AadSts, EndpointVersion, ResourceIdentifier, TokenRequest, TokenResponse};
+use countersign_token::Timestamp;
+
+use crate::client_authentication::AuthenticatedClient;
+use crate::core::Core;
+use crate::issue::{AppOnlyToken, LIFETIME_SECONDS, app_only};
+use crate::refused::Refused;
+
+pub(crate) async fn grant<D: Directory>(
+    core: &Core<D>,
+    tenant: &Tenant,
+    client: &AuthenticatedClient,
+    request: &TokenRequest,
+    version: EndpointVersion,
+    now: Timestamp,
+) -> Result<TokenResponse, Refused> {
+    let wanted = wanted_resource(request, version)?;
+    let resource_name = wanted.as_str();
+    let not_found = || {
+        Refused::new(AadSts::RESOURCE_NOT_FOUND)
+            .with("resource", resource_name.to_owned())
+            .with("tenant", tenant.display_name.clone())
+    };
+    let resource = core.registry.resource(tenant.id, resource_name).await?.ok_or_else(not_found)?;
+    let client_app = &client.record.application;
+    let named_by_id = wanted.as_client_id().is_some();
+    if resource.application.app_id() == client_app.app_id() && !named_by_id {
+        return Err(Refused::new(AadSts::SELF_TOKEN_NEEDS_GUID)
+            .with("app_id", client_app.app_id().to_string())
+            .with("app_name", client_app.display_name().to_owned()));
+    }
+    if !resource.service_principal.account_enabled || resource.application.is_disabled() {
+        return Err(Refused::new(AadSts::RESOURCE_DISABLED)
+            .with("resource", resource_name.to_owned())
+            .with("tenant", tenant.display_name.clone()));
+    }
+    let granted = core
+        .registry
+        .granted(tenant.id, client.service_principal.object_id, resource.service_principal.object_id)
+        .await?;
+    if resource.service_principal.app_role_assignment_required && !granted.assigned {
+        return Err(Refused::new(AadSts::CLIENT_NOT_ASSIGNED)
+            .with("app_id", client_app.app_id().to_string())
+            .with("app_name", client_app.display_name().to_owned())
+            .with("resource_id", resource.application.app_id().to_string())
+            .with("resource_name", resource.application.display_name().to_owned()));
+    }
+    let token = app_only(
+        core,
+        AppOnlyToken {
+            tenant: tenant.id,
+            client: &client.service_principal,
+            proof: client.proof,
+            resource: &resource,
+            resource_name,
+            granted: &granted,
+            now,
+        },
+    )
+    .await?;
+    let expires_in = LIFETIME_SECONDS - 1;
+    let response = TokenResponse::new(token.into(), expires_in.unsigned_abs());
+    let seconds = now.as_unix_seconds();
+    Ok(match version {
+        EndpointVersion::V1 => response.with_v1_members(resource_name, seconds - 300, seconds + LIFETIME_SECONDS),
+        EndpointVersion::V2 => response,
+    })
+}
+
+/// The resource that the request asks for: `scope` at v2.0, `resource` at v1.0.
+fn wanted_resource(request: &TokenRequest, version: EndpointVersion) -> Result<ResourceIdentifier, Refused> {
+    match version {
+        EndpointVersion::V2 => {
+            if request.resource.is_some() {
+                return Err(Refused::new(AadSts::RESOURCE_PARAMETER_NOT_SUPPORTED));
+            }
+            client_credentials_resource(request.scope.as_deref()).map_err(|error| {
+                let (name, value) = error.insertion();
+                Refused::new(error.aadsts()).with(name, Cow::Owned(value.to_owned()))
+            })
+        }
+        EndpointVersion::V1 => {
+            let text = request.resource.as_deref().filter(|text| !text.is_empty());
+            let text = text.ok_or_else(|| Refused::missing("resource"))?;
+            ResourceIdentifier::parse(text)
+                .map_err(|_| Refused::new(AadSts::RESOURCE_NOT_FOUND).with("resource", text.to_owned()))
+        }
+    }
+}

@@ -1,0 +1,50 @@
+//! The ready file: how a script learns that the authority accepts connections, and where everything is.
+
+use std::path::Path;
+
+use serde_json::json;
+
+use crate::data_dir::replace;
+use crate::{Authority, StartError};
+
+/// Writes the ready file, atomically. For an authority without a data directory, the CA's certificate and the
+/// administrator's credential (mode 0600) are written beside it, since a reader needs both.
+///
+/// # Errors
+/// [`StartError::File`].
+///
+/// Its members: `authority`, `graph`, `portal` (URLs), `ca` and `admin` (paths), `pid`.
+pub fn write_ready_file(path: &Path, authority: &Authority) -> Result<(), StartError> {
+    let beside = |suffix: &str| {
+        let mut name = path.file_name().unwrap_or_default().to_owned();
+        name.push(suffix);
+        path.with_file_name(name)
+    };
+    let ca = match authority.ca_path() {
+        Some(path) => path.to_owned(),
+        None => {
+            let path = beside(".ca.pem");
+            replace(&path, authority.ca_pem().as_bytes(), 0o644)?;
+            path
+        }
+    };
+    let admin = match &authority.administrator().path {
+        Some(path) => path.clone(),
+        None => {
+            let path = beside(".admin.json");
+            authority.administrator().write(&path)?;
+            path
+        }
+    };
+    let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let origin = authority.host().origin();
+    let document = json!({
+        "authority": origin,
+        "graph": format!("{origin}/v1.0"),
+        "portal": format!("{origin}/portal"),
+        "ca": absolute(&ca),
+        "admin": absolute(&admin),
+        "pid": std::process::id(),
+    });
+    replace(path, document.to_string().as_bytes(), 0o644)
+}

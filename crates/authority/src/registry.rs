@@ -1,0 +1,165 @@
+//! What the directory said, remembered as long as the directory has not changed.
+//!
+//! Issuing a token asks three questions (which client, which resource, which roles); all are answered from memory, so that
+//! the token endpoint neither waits for the store nor writes to it. Each answer carries the directory's revision from
+//! before it was read and is good while the revision is the same. "There is no such thing" is remembered too, in caches
+//! with room for a fixed number of answers, so that made-up ids cost a bounded amount of memory.
+
+use std::future::Future;
+use std::hash::Hash;
+use std::sync::Arc;
+
+use countersign_directory::{
+    Application, Applications, ClientCertificate, ClientSecret, Credentials, Directory, Grants, Revision,
+    ServicePrincipal, ServicePrincipals, StoreError, Tenant, Tenants,
+};
+use countersign_protocol::TenantSegment;
+use countersign_token::{Certificate, ClientId, ObjectId, TenantId};
+use quick_cache::sync::Cache;
+
+/// How many answers of each kind are remembered.
+const ROOM: usize = 10_000;
+
+/// An application as a client of one tenant.
+#[derive(Debug)]
+pub(crate) struct Client {
+    pub(crate) application: Application,
+    /// Its instance in the tenant; absent where the application is at home but was never instantiated.
+    pub(crate) service_principal: Option<ServicePrincipal>,
+    pub(crate) secrets: Vec<ClientSecret>,
+    pub(crate) certificates: Vec<RegisteredCertificate>,
+}
+
+/// A registered certificate, parsed once.
+#[derive(Debug)]
+pub(crate) struct RegisteredCertificate {
+    pub(crate) credential: ClientCertificate,
+    pub(crate) certificate: Certificate,
+}
+
+/// An application as a resource of one tenant.
+#[derive(Debug)]
+pub(crate) struct Resource {
+    pub(crate) application: Application,
+    pub(crate) service_principal: ServicePrincipal,
+}
+
+/// What a client was granted at a resource.
+#[derive(Debug)]
+pub(crate) struct Granted {
+    /// The values of its app roles, sorted.
+    pub(crate) roles: Vec<String>,
+    /// Whether it has any assignment, a role's or the default one.
+    pub(crate) assigned: bool,
+}
+
+type Answers<K, V> = Cache<K, (Revision, Option<Arc<V>>)>;
+
+/// Remembers answers of a directory.
+pub(crate) struct Registry<D> {
+    directory: D,
+    tenants: Answers<TenantSegment, Tenant>,
+    clients: Answers<(TenantId, ClientId), Client>,
+    resources: Answers<(TenantId, Box<str>), Resource>,
+    grants: Answers<(TenantId, ObjectId, ObjectId), Granted>,
+}
+
+/// The answer from memory, or else from the store.
+async fn recall<D, K, V, F>(
+    directory: &D,
+    answers: &Answers<K, V>,
+    key: K,
+    ask: impl FnOnce(D::Tx) -> F,
+) -> Result<Option<Arc<V>>, StoreError>
+where
+    D: Directory,
+    K: Eq + Hash + Clone,
+    F: Future<Output = Result<Option<V>, StoreError>>,
+{
+    // The revision first: a write in between makes the answer look older than it is, never newer.
+    let revision = directory.revision();
+    if let Some((read_at, answer)) = answers.get(&key)
+        && read_at == revision
+    {
+        return Ok(answer);
+    }
+    let answer = ask(directory.begin().await?).await?.map(Arc::new);
+    answers.insert(key, (revision, answer.clone()));
+    Ok(answer)
+}
+
+impl<D: Directory> Registry<D> {
+    pub(crate) fn new(directory: D) -> Self {
+        Self {
+            directory,
+            tenants: Cache::new(ROOM),
+            clients: Cache::new(ROOM),
+            resources: Cache::new(ROOM),
+            grants: Cache::new(ROOM),
+        }
+    }
+
+    /// The tenant that a path segment names. Aliases name none.
+    pub(crate) async fn tenant(&self, segment: &TenantSegment) -> Result<Option<Arc<Tenant>>, StoreError> {
+        recall(&self.directory, &self.tenants, segment.clone(), |mut tx| async move {
+            match segment {
+                TenantSegment::Id(id) => tx.tenant(*id).await,
+                TenantSegment::Domain(domain) => tx.tenant_by_domain(domain).await,
+                _ => Ok(None),
+            }
+        })
+        .await
+    }
+
+    /// The application that a tenant knows under this client id.
+    pub(crate) async fn client(&self, tenant: TenantId, id: ClientId) -> Result<Option<Arc<Client>>, StoreError> {
+        recall(&self.directory, &self.clients, (tenant, id), |mut tx| async move {
+            let Some(application) = tx.application(id).await? else { return Ok(None) };
+            let service_principal = tx.service_principal(tenant, id).await?;
+            if service_principal.is_none() && application.tenant() != tenant {
+                return Ok(None);
+            }
+            let certificates = tx.certificates(id).await?;
+            let certificates = certificates
+                .into_iter()
+                .filter_map(|credential| match credential.parse() {
+                    Ok(certificate) => Some(RegisteredCertificate { credential, certificate }),
+                    // One bad row must not keep the others from working.
+                    Err(error) => {
+                        tracing::error!(client = %id, key_id = %credential.key_id, %error, "a stored certificate is unusable");
+                        None
+                    }
+                })
+                .collect();
+            Ok(Some(Client { secrets: tx.secrets(id).await?, certificates, application, service_principal }))
+        })
+        .await
+    }
+
+    /// The resource that a request names by client id or identifier URI.
+    pub(crate) async fn resource(&self, tenant: TenantId, name: &str) -> Result<Option<Arc<Resource>>, StoreError> {
+        recall(&self.directory, &self.resources, (tenant, name.into()), |mut tx| async move {
+            let Some(service_principal) = tx.resource(tenant, name).await? else { return Ok(None) };
+            let application = tx.application(service_principal.app_id).await?;
+            Ok(application.map(|application| Resource { application, service_principal }))
+        })
+        .await
+    }
+
+    /// What a service principal was granted at another.
+    pub(crate) async fn granted(
+        &self,
+        tenant: TenantId,
+        client: ObjectId,
+        resource: ObjectId,
+    ) -> Result<Arc<Granted>, StoreError> {
+        let granted = recall(&self.directory, &self.grants, (tenant, client, resource), |mut tx| async move {
+            Ok(Some(Granted {
+                roles: tx.app_role_values(tenant, client, resource).await?,
+                assigned: tx.is_assigned(tenant, client, resource).await?,
+            }))
+        })
+        .await?;
+        Ok(granted.unwrap_or_else(|| Arc::new(Granted { roles: Vec::new(), assigned: false })))
+    }
+}
