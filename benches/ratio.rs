@@ -4,7 +4,8 @@
 //! of each candidate in turn; the median over the rounds is printed, and the ratio of every candidate's rate to the
 //! first one's, taken round by round. Benchmarks include this file by path, so it belongs to no crate.
 
-use std::hint::black_box;
+#![allow(unreachable_pub, reason = "the file is included into several benchmarks")]
+
 use std::time::{Duration, Instant};
 
 /// One thing to measure: its name, and a closure that does it once.
@@ -41,7 +42,7 @@ fn batch_of(run: &mut Box<dyn FnMut() + '_>) -> u32 {
     loop {
         let start = Instant::now();
         for _ in 0..calls {
-            black_box(run());
+            run();
         }
         let took = start.elapsed();
         if took > Duration::from_millis(20) || calls > 1 << 26 {

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::StartError;
-use crate::data_dir::{read_if_there, replace};
+use crate::data_dir::{read_if_there, replace_durably};
 
 /// Graph's roles that the administrator holds.
 const ROLES: [&str; 4] =
@@ -45,11 +45,8 @@ struct Stored {
 }
 
 impl Administrator {
-    /// Writes the credential to a file that only its owner may read.
-    ///
-    /// # Errors
-    /// [`StartError::File`].
-    pub(crate) fn write(&self, path: &Path) -> Result<(), StartError> {
+    /// The credential's file, JSON. Whoever writes it sees to its mode.
+    pub(crate) fn to_json(&self) -> zeroize::Zeroizing<Vec<u8>> {
         let stored = Stored {
             tenant_id: self.tenant_id,
             client_id: self.client_id,
@@ -57,12 +54,34 @@ impl Administrator {
             scope: "https://graph.microsoft.com/.default".to_owned(),
         };
         // Two identifiers and two texts always make JSON.
-        let json = zeroize::Zeroizing::new(serde_json::to_vec_pretty(&stored).unwrap_or_default());
-        replace(path, &json, 0o600)
+        zeroize::Zeroizing::new(serde_json::to_vec_pretty(&stored).unwrap_or_default())
+    }
+
+    /// The administrator of an earlier start, or a new one, whose credential is then in the file. A file whose
+    /// registration is gone from the directory opens nothing and is replaced.
+    pub(crate) async fn of<D: Directory>(
+        path: Option<&Path>,
+        directory: &D,
+        vault: &Vault,
+        clock: &dyn Clock,
+        randomness: &dyn Randomness,
+    ) -> Result<Self, StartError> {
+        if let Some(known) = path.map(Self::read).transpose()?.flatten() {
+            let mut tx = directory.begin().await?;
+            if tx.service_principal(known.tenant_id, known.client_id).await?.is_some() {
+                return Ok(known);
+            }
+        }
+        let mut made = Self::create(directory, vault, clock, randomness).await?;
+        if let Some(path) = path {
+            replace_durably(path, &made.to_json(), 0o600)?;
+            made.path = Some(path.to_owned());
+        }
+        Ok(made)
     }
 
     /// Reads the credential of an earlier start.
-    pub(crate) fn read(path: &Path) -> Result<Option<Self>, StartError> {
+    fn read(path: &Path) -> Result<Option<Self>, StartError> {
         let Some(bytes) = read_if_there(path)? else { return Ok(None) };
         let stored: Stored = serde_json::from_slice(&bytes).map_err(|_| StartError::Damaged {
             path: path.to_owned(),
@@ -77,7 +96,7 @@ impl Administrator {
     }
 
     /// Makes the administrator in the directory's first tenant, and a tenant where there is none.
-    pub(crate) async fn create<D: Directory>(
+    async fn create<D: Directory>(
         directory: &D,
         vault: &Vault,
         clock: &dyn Clock,

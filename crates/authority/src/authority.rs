@@ -4,21 +4,21 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Router;
-use countersign_directory::{Argon2id, Directory, DirectoryFile, LoadContext, SqliteDirectory};
+use countersign_directory::{Argon2id, Commit, Directory, DirectoryFile, LoadContext, SqliteDirectory};
 use countersign_discovery::BoxFuture;
 use countersign_protocol::{AuthorityHost, CloudProfile};
 use countersign_token::{Clock, OffsetClock, Randomness, RootKey, SystemClock, SystemRandomness, Vault};
 use tokio::net::TcpListener;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::administrator::Administrator;
 use crate::core::Core;
-use crate::data_dir::DataDir;
-use crate::key_ring::{KeyRing, NewKey};
+use crate::data_dir::{DATABASE, DataDir};
+use crate::key_care::{self, KeysInTheMaking};
+use crate::key_ring::KeyRing;
 use crate::local_ca::LocalCa;
 use crate::registry::Registry;
 use crate::serve::{self, ServeLimits};
@@ -55,9 +55,6 @@ impl fmt::Debug for AuthorityBuilder {
             .finish_non_exhaustive()
     }
 }
-
-/// How often schedules are looked at: a key that is due is made or retired within this time.
-const CARE: Duration = Duration::from_secs(600);
 
 impl AuthorityBuilder {
     fn new() -> Self {
@@ -126,7 +123,7 @@ impl AuthorityBuilder {
     /// Starts the authority: when this returns, it accepts connections.
     ///
     /// # Errors
-    /// [`StartError`]; nothing of a directory file is then loaded unless all of it could be.
+    /// [`StartError`]; of the directory files, all were loaded then or none.
     pub async fn start(mut self) -> Result<Authority, StartError> {
         if let Some(clock) = &self.lab {
             self.clock = Arc::new(clock.clone());
@@ -141,22 +138,37 @@ impl AuthorityBuilder {
         };
         match self.storage.clone() {
             Storage::Ephemeral => {
-                let race = race_for_keys(self.clock.now());
+                let keys = KeysInTheMaking::start(self.clock.now());
                 let vault = Vault::new(&RootKey::generate(&*self.randomness))?;
                 let ca = LocalCa::ephemeral(&*self.randomness)?;
-                self.run(listener, address, host, SqliteDirectory::in_memory().await?, vault, ca, None, race).await
+                self.run(listener, address, host, SqliteDirectory::in_memory().await?, vault, ca, None, keys).await
             }
             Storage::Data(path) => {
                 let data = DataDir::open(&path)?;
                 let vault = Vault::new(&data.root_key(&*self.randomness)?)?;
                 let ca = LocalCa::open(&data, &vault, &*self.randomness)?;
-                let database = data.path("countersign.db");
+                let database = data.path(DATABASE);
                 // Keys are made ahead only where none can be there yet.
-                let race = if database.exists() { no_keys() } else { race_for_keys(self.clock.now()) };
+                let keys =
+                    if database.exists() { KeysInTheMaking::none() } else { KeysInTheMaking::start(self.clock.now()) };
                 let directory = SqliteDirectory::open(database).await?;
-                self.run(listener, address, host, directory, vault, ca, Some(data), race).await
+                self.run(listener, address, host, directory, vault, ca, Some(data), keys).await
             }
         }
+    }
+
+    /// All directory files or none, in one transaction.
+    async fn load<D: Directory>(&self, directory: &D, vault: &Vault) -> Result<(), StartError> {
+        if self.files.is_empty() {
+            return Ok(());
+        }
+        let passwords = Arc::new(Argon2id::new(Arc::clone(&self.randomness)));
+        let context = LoadContext { vault, passwords, now: self.clock.now() };
+        let mut tx = directory.begin().await?;
+        for file in &self.files {
+            file.load_into(&mut tx, &context).await?;
+        }
+        Ok(tx.commit().await?)
     }
 
     #[expect(clippy::too_many_arguments, reason = "the parts that differ between kinds of storage, each used once")]
@@ -169,35 +181,15 @@ impl AuthorityBuilder {
         vault: Vault,
         ca: LocalCa,
         data: Option<DataDir>,
-        mut race: mpsc::Receiver<Result<NewKey, StartError>>,
+        mut making: KeysInTheMaking,
     ) -> Result<Authority, StartError> {
-        for file in &self.files {
-            let passwords = Arc::new(Argon2id::new(Arc::clone(&self.randomness)));
-            let context = LoadContext { vault: &vault, passwords, now: self.clock.now() };
-            file.load(&directory, &context).await?;
-        }
+        self.load(&directory, &vault).await?;
         let admin_path = data.as_ref().map(|data| data.path("admin.json"));
-        let known = admin_path.as_deref().map(Administrator::read).transpose()?.flatten();
-        let administrator = match known {
-            Some(administrator) => administrator,
-            None => {
-                let mut made = Administrator::create(&directory, &vault, &*self.clock, &*self.randomness).await?;
-                if let Some(path) = &admin_path {
-                    made.write(path)?;
-                    made.path = Some(path.clone());
-                }
-                made
-            }
-        };
+        let administrator =
+            Administrator::of(admin_path.as_deref(), &directory, &vault, &*self.clock, &*self.randomness).await?;
         let vault = Arc::new(vault);
         let (clock, randomness) = (Arc::clone(&self.clock), Arc::clone(&self.randomness));
-        let now = clock.now();
-        let first = async {
-            match race.recv().await {
-                Some(key) => key,
-                None => make_key(now).await,
-            }
-        };
+        let first = making.next(&*clock);
         let keys =
             KeyRing::open(directory.clone(), Arc::clone(&vault), Arc::clone(&clock), Arc::clone(&randomness), first)
                 .await?;
@@ -217,6 +209,7 @@ impl AuthorityBuilder {
             vault,
             registry: Registry::new(directory),
             keys,
+            patience: self.limits.body,
         });
         let extra = match self.lab {
             Some(clock) => lab::router(&core, &administrator, clock)?,
@@ -224,15 +217,19 @@ impl AuthorityBuilder {
         };
         let app = endpoints::router(Arc::clone(&core), extra);
         let (stop, stopped) = watch::channel(false);
-        tokio::spawn(care(Arc::clone(&core), race, stopped.clone()));
+        tokio::spawn(key_care::care(Arc::clone(&core), making, stopped.clone()));
         let mut stopping = stopped.clone();
         let shutdown = async move {
             // A sender that is gone means the same as one that says so.
             let _ = stopping.wait_for(|stop| *stop).await;
         };
         let limits = self.limits;
-        let task = tokio::spawn(async move { serve::https(listener, tls, app, limits, shutdown).await });
-        let ca_path = data.map(|data| data.path("ca.pem"));
+        let ca_path = data.as_ref().map(|data| data.path("ca.pem"));
+        let task = tokio::spawn(async move {
+            serve::https(listener, tls, app, limits, shutdown).await;
+            // Nobody else may have the data directory while requests are still being answered from it.
+            drop(data);
+        });
         Ok(Authority { host, address, ca, ca_path, administrator, operations: core, stop, task })
     }
 }
@@ -248,55 +245,6 @@ fn default_origin(address: SocketAddr) -> Result<AuthorityHost, StartError> {
     Ok(AuthorityHost::parse(&format!("https://{host}:{}", address.port()))?)
 }
 
-async fn make_key(now: countersign_token::Timestamp) -> Result<NewKey, StartError> {
-    tokio::task::spawn_blocking(move || NewKey::make(now)).await.map_err(|_| StartError::Task)?
-}
-
-/// Makes two keys at once. How long one takes is a matter of luck; the luckier becomes the first to sign, the other the
-/// one after it, and the start waits for the luckier only.
-fn race_for_keys(now: countersign_token::Timestamp) -> mpsc::Receiver<Result<NewKey, StartError>> {
-    let (sender, receiver) = mpsc::channel(2);
-    for _ in 0..2 {
-        let sender = sender.clone();
-        tokio::task::spawn_blocking(move || {
-            // A receiver that is gone has no use for the key.
-            let _ = sender.blocking_send(NewKey::make(now));
-        });
-    }
-    receiver
-}
-
-fn no_keys() -> mpsc::Receiver<Result<NewKey, StartError>> {
-    mpsc::channel(1).1
-}
-
-/// Looks after the signing keys while the authority runs: there is always a next one, and old ones end.
-async fn care<D: Directory>(
-    core: Arc<Core<D>>,
-    mut race: mpsc::Receiver<Result<NewKey, StartError>>,
-    mut stopping: watch::Receiver<bool>,
-) {
-    loop {
-        let look = async {
-            if core.keys.lacks_next().await? {
-                let key = match race.recv().await {
-                    Some(key) => key?,
-                    None => make_key(core.clock.now()).await?,
-                };
-                core.keys.add_next(&key).await?;
-            }
-            core.keys.tidy().await
-        };
-        if let Err(error) = look.await {
-            tracing::error!(%error, "the signing keys could not be looked after");
-        }
-        tokio::select! {
-            _ = stopping.wait_for(|stop| *stop) => return,
-            () = tokio::time::sleep(CARE) => {}
-        }
-    }
-}
-
 /// What can be asked of a running authority, whatever stores its directory.
 trait Operations: Send + Sync {
     fn roll_signing_key(&self) -> BoxFuture<'_, Result<String, StartError>>;
@@ -305,7 +253,7 @@ trait Operations: Send + Sync {
 
 impl<D: Directory> Operations for Core<D> {
     fn roll_signing_key(&self) -> BoxFuture<'_, Result<String, StartError>> {
-        Box::pin(roll(self))
+        Box::pin(key_care::roll(self))
     }
 
     fn signing_key_id(&self) -> BoxFuture<'_, Result<String, StartError>> {
@@ -314,12 +262,6 @@ impl<D: Directory> Operations for Core<D> {
             Ok(ring.signing(self.clock.now()).map(|key| key.key_id().to_owned()).unwrap_or_default())
         })
     }
-}
-
-/// Lets the next key sign from now on, and makes the one after it.
-pub(crate) async fn roll<D: Directory>(core: &Core<D>) -> Result<String, StartError> {
-    let key = make_key(core.clock.now()).await?;
-    core.keys.roll(&key).await
 }
 
 /// A running authority. Dropping it stops it; [`Authority::shutdown`] also waits for requests under way.

@@ -1,6 +1,7 @@
 //! What every route needs, in one place and never changing while the authority runs.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use countersign_directory::Directory;
 use countersign_protocol::{AuthorityHost, CloudProfile};
@@ -19,4 +20,6 @@ pub(crate) struct Core<D: Directory> {
     pub(crate) vault: Arc<Vault>,
     pub(crate) registry: Registry<D>,
     pub(crate) keys: KeyRing<D>,
+    /// How long a sender may take for a body.
+    pub(crate) patience: Duration,
 }

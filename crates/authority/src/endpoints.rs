@@ -3,6 +3,7 @@
 mod body;
 mod discovery;
 mod path;
+mod target;
 mod token;
 
 pub(crate) use discovery::key_set;
@@ -10,12 +11,15 @@ pub(crate) use discovery::key_set;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::Request;
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, Request, State};
+use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::{any, get};
 use countersign_directory::{Directory, Tenant};
 use countersign_protocol::{AadSts, EndpointVersion, ServedTenant, TenantSegment};
-use http::StatusCode;
+use http::header::CONNECTION;
+use http::{HeaderValue, StatusCode};
 use tower::util::MapRequest;
 use uuid::Uuid;
 
@@ -44,9 +48,30 @@ pub(crate) fn router<D: Directory>(core: Arc<Core<D>>, extra: Router) -> Router 
         .route("/{tenant}/oauth2/v2.0/token", token(v2))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
-        .with_state(core)
-        .merge(extra);
+        .with_state(Arc::clone(&core))
+        .merge(extra)
+        .layer(from_fn_with_state(core, front_door::<D>));
     Router::new().fallback_service(MapRequest::new(routes, path::canonical))
+}
+
+/// Turns away what a proxy in front might have read otherwise than we do (RFC 9112 §3.2).
+async fn front_door<D: Directory>(State(core): State<Arc<Core<D>>>, request: Request, next: Next) -> Response {
+    match target::fault(&request, &core.host) {
+        None => next.run(request).await,
+        Some(fault) => {
+            let refused = Refused::new(AadSts::MALFORMED_REQUEST).because(fault);
+            let mut response = exchange(&core, request.headers(), AnswerKind::Token).refuse(&refused);
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            response
+        }
+    }
+}
+
+/// The tenant's segment of a path. One whose escapes are no text must be refused in Entra's words, not in the router's.
+pub(crate) type TenantPath = Result<Path<String>, PathRejection>;
+
+fn tenant_text(path: &TenantPath) -> &str {
+    path.as_ref().map_or("", |Path(text)| text)
 }
 
 /// What a tenant's segment in a path stands for.
@@ -75,18 +100,12 @@ fn exchange<'a, D: Directory>(core: &'a Core<D>, request: &http::HeaderMap, kind
     Exchange::begin(&core.host, &*core.clock, &*core.randomness, request, kind)
 }
 
-async fn not_found<D: Directory>(
-    axum::extract::State(core): axum::extract::State<Arc<Core<D>>>,
-    request: Request,
-) -> Response {
+async fn not_found<D: Directory>(State(core): State<Arc<Core<D>>>, request: Request) -> Response {
     let refused = Refused::new(AadSts::MALFORMED_REQUEST).status(StatusCode::NOT_FOUND.as_u16());
     exchange(&core, request.headers(), AnswerKind::Token).refuse(&refused.because("no such route"))
 }
 
-async fn method_not_allowed<D: Directory>(
-    axum::extract::State(core): axum::extract::State<Arc<Core<D>>>,
-    request: Request,
-) -> Response {
+async fn method_not_allowed<D: Directory>(State(core): State<Arc<Core<D>>>, request: Request) -> Response {
     let refused = Refused::new(AadSts::MALFORMED_REQUEST).status(StatusCode::METHOD_NOT_ALLOWED.as_u16());
     exchange(&core, request.headers(), AnswerKind::Token).refuse(&refused.because("no such method here"))
 }

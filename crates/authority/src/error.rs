@@ -37,6 +37,12 @@ pub enum StartError {
         /// What was expected.
         what: &'static str,
     },
+    /// Another authority runs on this data directory.
+    #[error("{path} is in use by another authority")]
+    InUse {
+        /// The data directory.
+        path: PathBuf,
+    },
     /// The store failed.
     #[error("use the directory's store")]
     Store(#[from] StoreError),
@@ -44,7 +50,7 @@ pub enum StartError {
     #[error("load the directory file")]
     Load(#[from] LoadError),
     /// What is stored was sealed under another root key.
-    #[error("open the signing keys")]
+    #[error("open what is sealed under the root key")]
     Vault(#[from] VaultError),
     /// A key cannot be made or read.
     #[error("make or read a signing key")]

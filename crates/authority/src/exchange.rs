@@ -3,8 +3,8 @@
 use axum::body::Body;
 use axum::response::Response;
 use countersign_protocol::headers::{
-    CLIENT_REQUEST_ID, DISCOVERY, RETURN_CLIENT_REQUEST_ID, TOKEN, X_MS_CLITELEM, X_MS_ESTS_SERVER, X_MS_REQUEST_ID,
-    clitelem,
+    CLIENT_REQUEST_ID, DISCOVERY, DISCOVERY_ERROR, RETURN_CLIENT_REQUEST_ID, TOKEN, X_MS_CLITELEM, X_MS_ESTS_SERVER,
+    X_MS_REQUEST_ID, clitelem,
 };
 use countersign_protocol::{AuthorityHost, ErrorContext, TokenError, form};
 use countersign_token::{Clock, Randomness, Timestamp};
@@ -113,7 +113,9 @@ impl<'a> Exchange<'a> {
         let headers = response.headers_mut();
         let fixed = match self.kind {
             AnswerKind::Token => TOKEN,
-            AnswerKind::Discovery => DISCOVERY,
+            AnswerKind::Discovery if status == StatusCode::OK => DISCOVERY,
+            // A refusal must not be remembered for a day (recorded: Cache-Control private).
+            AnswerKind::Discovery => DISCOVERY_ERROR,
         };
         headers.reserve(fixed.len() + 4);
         for (name, value) in fixed {

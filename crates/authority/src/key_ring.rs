@@ -16,6 +16,7 @@ use countersign_token::{
 use rcgen::{CertificateParams, DnType, KeyPair, PKCS_RSA_SHA256};
 use rustls_pki_types::PrivatePkcs8KeyDer;
 use serde_json::json;
+use tokio::sync::Mutex;
 use zeroize::Zeroizing;
 
 use crate::StartError;
@@ -47,6 +48,10 @@ impl LoadedKey {
         }
     }
 
+    fn is_for(&self, row: &StoredSigningKey) -> bool {
+        self.stored.key_id == row.key_id && self.stored.schedule == row.schedule
+    }
+
     fn load(stored: StoredSigningKey, vault: &Vault) -> Result<Self, StartError> {
         let key = SigningKey::from_pkcs8_der(stored.key_id.as_str(), &stored.open(vault)?)?;
         let certificate = Certificate::from_der(stored.certificate.clone())
@@ -68,12 +73,14 @@ pub(crate) struct Ring {
 }
 
 impl Ring {
-    /// The key that signs now: of those activated and not retired, the one activated last.
+    /// The key that signs now: of those activated and not retired, the one activated last. Where none is, because a clock
+    /// was set back or a row is damaged, the one that would be next: it is published, so its tokens can be verified.
     pub(crate) fn signing(&self, now: Timestamp) -> Option<&Arc<LoadedKey>> {
-        self.keys
-            .iter()
-            .filter(|key| key.stored.schedule.activates_at <= now && !is_retired(&key.stored, now))
+        let usable = || self.keys.iter().filter(|key| !is_retired(&key.stored, now));
+        usable()
+            .filter(|key| key.stored.schedule.activates_at <= now)
             .max_by_key(|key| (key.stored.schedule.activates_at, key.stored.generation))
+            .or_else(|| usable().min_by_key(|key| (key.stored.schedule.activates_at, key.stored.generation)))
     }
 
     /// The keys that verifiers should know now.
@@ -93,6 +100,8 @@ pub(crate) struct KeyRing<D> {
     clock: Arc<dyn Clock>,
     randomness: Arc<dyn Randomness>,
     ring: ArcSwap<Ring>,
+    /// Held while the keys are read anew: one reader at a time, the others take what it found.
+    reading: Mutex<()>,
 }
 
 /// A fresh key, not stored yet.
@@ -167,11 +176,16 @@ impl<D: Directory> KeyRing<D> {
             drop(tx);
         }
         let ring = read(&directory, &vault, &[]).await?;
-        Ok(Self { directory, vault, clock, randomness, ring: ArcSwap::from_pointee(ring) })
+        Ok(Self { directory, vault, clock, randomness, ring: ArcSwap::from_pointee(ring), reading: Mutex::new(()) })
     }
 
     /// The keys as the directory has them now; read anew only when the directory has changed.
     pub(crate) async fn ring(&self) -> Result<Arc<Ring>, StartError> {
+        let ring = self.ring.load_full();
+        if ring.revision == self.directory.revision() {
+            return Ok(ring);
+        }
+        let _reading = self.reading.lock().await;
         let ring = self.ring.load_full();
         if ring.revision == self.directory.revision() {
             return Ok(ring);
@@ -265,18 +279,29 @@ async fn retire_predecessors<T: SigningKeys>(tx: &mut T, now: Timestamp) -> Resu
     Ok(changed)
 }
 
-/// Reads all keys, reusing those that are loaded already: opening and parsing one costs a millisecond.
+/// Reads all keys, reusing those that are loaded already: opening and parsing one costs a millisecond. A row that does not
+/// open is left out, so that it does not take the others with it; if none opens, the root key is the wrong one.
 async fn read<D: Directory>(directory: &D, vault: &Vault, known: &[Arc<LoadedKey>]) -> Result<Ring, StartError> {
     let revision = directory.revision();
     let stored = directory.begin().await?.signing_keys().await?;
-    let keys = stored
-        .into_iter()
-        .map(|row| {
-            match known.iter().find(|key| key.stored.key_id == row.key_id && key.stored.schedule == row.schedule) {
-                Some(key) => Ok(Arc::clone(key)),
-                None => LoadedKey::load(row, vault).map(Arc::new),
+    let mut keys = Vec::with_capacity(stored.len());
+    let mut fault = None;
+    for row in stored {
+        if let Some(key) = known.iter().find(|key| key.is_for(&row)) {
+            keys.push(Arc::clone(key));
+            continue;
+        }
+        let key_id = row.key_id.clone();
+        match LoadedKey::load(row, vault) {
+            Ok(key) => keys.push(Arc::new(key)),
+            Err(error) => {
+                tracing::error!(key_id, error = &error as &dyn std::error::Error, "a stored signing key is unusable");
+                fault = Some(error);
             }
-        })
-        .collect::<Result<_, _>>()?;
-    Ok(Ring { revision, keys })
+        }
+    }
+    match fault {
+        Some(error) if keys.is_empty() => Err(error),
+        _ => Ok(Ring { revision, keys }),
+    }
 }

@@ -6,6 +6,7 @@
 //! - `POST /lab/tokens` with `{"claims": {…}, "version": "2.0"}`: any claims, signed with the key that signs now
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::State;
@@ -15,7 +16,7 @@ use axum::routing::{get, post};
 use axum::{Extension, Json};
 use bytes::Bytes;
 use countersign_directory::{Directory, MICROSOFT_GRAPH};
-use countersign_discovery::{BoxFuture, KeySource, Limits, RemoteKeys, Transport, TransportError};
+use countersign_discovery::{BoxFuture, KeySource, Limits, RefreshPolicy, RemoteKeys, Transport, TransportError};
 use countersign_guard::{Guard, GuardedRouter, Permission, Policy};
 use countersign_protocol::EndpointVersion;
 use countersign_token::{Algorithm, Clock, OffsetClock, TokenKind, TokenVersion};
@@ -25,9 +26,9 @@ use serde_json::{Map, Value, json};
 
 use crate::StartError;
 use crate::administrator::Administrator;
-use crate::authority::roll;
 use crate::core::Core;
 use crate::endpoints::key_set;
+use crate::key_care::{KeysInTheMaking, look, roll};
 
 /// The authority's own published keys, for its own guard: no network, and never out of date.
 struct OwnKeys<D: Directory>(Arc<Core<D>>);
@@ -82,6 +83,8 @@ pub(crate) fn router<D: Directory>(
     let keys = RemoteKeys::from_jwks_uri(&jwks_uri, Arc::new(OwnKeys(Arc::clone(core))))
         .map_err(|error| misconfigured(error.to_string()))?
         .clock(Arc::clone(&core.clock))
+        // These keys are a function call away: one rolled over a moment ago is asked for at once.
+        .policy(RefreshPolicy { cooldown: Duration::ZERO, ..RefreshPolicy::default() })
         .build();
     let guard = Guard::builder(KeySource::from(keys), &policy)
         .map_err(|error| misconfigured(error.to_string()))?
@@ -117,6 +120,9 @@ async fn show_clock<D: Directory>(
     Json(json!({"now": core.clock.now().as_unix_seconds(), "offset_seconds": clock.offset_seconds()})).into_response()
 }
 
+/// How far the clock may be moved: beyond, dates stop fitting their formats.
+const FARTHEST_SECONDS: i64 = 20 * 366 * 86_400;
+
 /// What to do to the clock.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -132,9 +138,17 @@ async fn move_clock<D: Directory>(
     order: Result<Json<ClockOrder>, JsonRejection>,
 ) -> Response {
     match order {
-        Ok(Json(ClockOrder { advance_seconds: Some(seconds), reset: false })) => clock.advance_seconds(seconds),
+        Ok(Json(ClockOrder { advance_seconds: Some(seconds), reset: false }))
+            if clock.offset_seconds().checked_add(seconds).is_some_and(|offset| offset.abs() <= FARTHEST_SECONDS) =>
+        {
+            clock.advance_seconds(seconds);
+        }
         Ok(Json(ClockOrder { advance_seconds: None, reset: true })) => clock.reset(),
-        _ => return bad_request("send {\"advance_seconds\": N} or {\"reset\": true}"),
+        _ => return bad_request("send {\"advance_seconds\": N}, up to twenty years from now, or {\"reset\": true}"),
+    }
+    // What time brings about by itself has happened when this returns.
+    if let Err(error) = look(&core, &mut KeysInTheMaking::none()).await {
+        return failed(&error);
     }
     show_clock(core, Extension(clock)).await
 }

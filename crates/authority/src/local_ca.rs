@@ -1,4 +1,5 @@
-//! The local CA: made at the first start, trusted by whoever chooses to, good for this authority's names only.
+//! The local CA: made at the first start, trusted by whoever chooses to. It signs for the authority's own names and for
+//! servers that its owner puts beside it; its key never leaves unsealed.
 //!
 //! Certificates follow the machine's clock and not the authority's: the peer that checks them has no other.
 
@@ -14,7 +15,7 @@ use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 
 use crate::StartError;
-use crate::data_dir::{DataDir, read_if_there, replace};
+use crate::data_dir::{CA_KEY, DataDir, read_if_there, replace_durably};
 
 const SEAL: &str = "local CA key";
 
@@ -25,6 +26,7 @@ pub(crate) struct LocalCa {
     issuer: Issuer<'static, KeyPair>,
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "made for map_err")]
 fn failed(error: rcgen::Error) -> StartError {
     StartError::Certificate(error.to_string())
 }
@@ -57,9 +59,15 @@ impl LocalCa {
 
     /// The data directory's CA, made there at the first start.
     pub(crate) fn open(data: &DataDir, vault: &Vault, randomness: &dyn Randomness) -> Result<Self, StartError> {
-        let (pem_path, key_path) = (data.path("ca.pem"), data.path("ca.key.sealed"));
-        if let (Some(pem), Some(sealed)) = (read_if_there(&pem_path)?, read_if_there(&key_path)?) {
+        let (pem_path, key_path) = (data.path("ca.pem"), data.path(CA_KEY));
+        if let Some(pem) = read_if_there(&pem_path)? {
             let damaged = |what| StartError::Damaged { path: pem_path.clone(), what };
+            // Not made anew behind the back of everybody who trusts the one that is there.
+            let Some(sealed) = read_if_there(&key_path)? else {
+                let what =
+                    "it is missing; restore it from a copy, or remove ca.pem too and have clients trust a new CA";
+                return Err(StartError::Damaged { path: key_path, what });
+            };
             let pem = String::from_utf8(pem).map_err(|_| damaged("a PEM certificate was expected"))?;
             let certificate = CertificateDer::from_pem_slice(pem.as_bytes())
                 .map_err(|_| damaged("a PEM certificate was expected"))?;
@@ -70,8 +78,8 @@ impl LocalCa {
         let ca = Self::ephemeral(randomness)?;
         let sealed = vault.seal(SEAL, ca.issuer.key().serialized_der(), randomness)?;
         // The certificate last: while it is missing, the next start makes both anew.
-        replace(&key_path, &sealed, 0o600)?;
-        replace(&pem_path, ca.pem.as_bytes(), 0o644)?;
+        replace_durably(&key_path, &sealed, 0o600)?;
+        replace_durably(&pem_path, ca.pem.as_bytes(), 0o644)?;
         Ok(ca)
     }
 

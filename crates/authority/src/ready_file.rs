@@ -32,7 +32,7 @@ pub fn write_ready_file(path: &Path, authority: &Authority) -> Result<(), StartE
         Some(path) => path.clone(),
         None => {
             let path = beside(".admin.json");
-            authority.administrator().write(&path)?;
+            replace(&path, &authority.administrator().to_json(), 0o600)?;
             path
         }
     };

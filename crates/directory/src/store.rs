@@ -41,6 +41,9 @@ pub trait Directory: Clone + Send + Sync + 'static {
 pub struct Revision(pub(crate) u64);
 
 /// Everything one transaction can do.
+///
+/// A write that answers an error has written nothing, and the transaction goes on. (A backend whose database gives up the
+/// whole transaction at an error, as PostgreSQL does, sets a savepoint before each write.)
 pub trait Transaction:
     Tenants + Applications + ServicePrincipals + Credentials + Grants + SigningKeys + Users + Commit + Send
 {

@@ -76,7 +76,7 @@ every_backend! {
     },
     transactions::{
         dropping_undoes_and_committing_keeps,
-        a_failed_statement_does_not_end_the_transaction,
+        a_failed_write_writes_nothing_and_the_transaction_goes_on,
         the_revision_changes_with_every_committed_write_only,
     },
 }

@@ -1,6 +1,6 @@
 //! [`RemoteKeys`]: an issuer's keys, fetched when needed and kept.
 //!
-//! What it promises, each with a test in `tests/remote_keys.rs`:
+//! What it promises, each with a test in `tests/remote_keys.rs` or `tests/outages.rs`:
 //! - a lookup of a key that is at hand never waits and takes no lock, whatever the network does;
 //! - keys older than 12 h (give or take one) are renewed in the background while the old ones serve on;
 //! - an unknown `kid` starts at most one fetch per 30 s, whatever came of the last, and its callers share it;

@@ -1,4 +1,5 @@
-//! What [`RemoteKeys`] promises, against a fake endpoint and a clock that stands still until told otherwise.
+//! What [`RemoteKeys`] promises, against a fake endpoint and a clock that stands still until told otherwise. How it bears
+//! outages is in `outages.rs`.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod support;
@@ -6,42 +7,14 @@ mod support;
 use std::sync::Arc;
 use std::time::Duration;
 
-use countersign_discovery::{FetchError, KeysUnavailable, RefreshPolicy, RemoteKeys, SourceError, TransportError};
-use countersign_protocol::{AuthorityHost, EndpointVersion, TenantSegment};
-use countersign_token::{FakeClock, Randomness, SeededRandomness, Timestamp};
+use countersign_discovery::{FetchError, KeysUnavailable, RemoteKeys, SourceError, TransportError};
+use countersign_token::{Randomness, SeededRandomness};
 use futures_util::future::join_all;
 use serde_json::json;
-use support::endpoint::{Endpoint, HOST, TENANT, key, key_set, metadata, ok, raw};
-
-const METADATA_URL: &str =
-    "https://login.contoso.test:8443/6babcaad-604b-40ac-a9d7-9fd97c0b779f/v2.0/.well-known/openid-configuration";
-const KEYS_URL: &str = "https://login.contoso.test:8443/6babcaad-604b-40ac-a9d7-9fd97c0b779f/discovery/v2.0/keys";
-
-const HOUR: Duration = Duration::from_secs(3600);
-
-fn clock() -> FakeClock {
-    FakeClock::at(Timestamp::from_unix_seconds(1_767_225_600))
-}
-
-fn remote(endpoint: &Endpoint, clock: &FakeClock) -> RemoteKeys {
-    RemoteKeys::from_authority(
-        &AuthorityHost::parse(HOST).unwrap(),
-        &TenantSegment::parse(TENANT).unwrap(),
-        EndpointVersion::V2,
-        Arc::new(endpoint.clone()),
-    )
-    .unwrap()
-    .clock(Arc::new(clock.clone()))
-    .randomness(Arc::new(SeededRandomness::from_seed(1)))
-    .build()
-}
-
-/// Lets spawned tasks run until none can go on by itself.
-async fn settle() {
-    for _ in 0..20 {
-        tokio::task::yield_now().await;
-    }
-}
+use support::endpoint::{
+    Endpoint, HOST, HOUR, KEYS_URL, METADATA_URL, TENANT, clock, clock_now, key, key_set, metadata, ok, raw, remote,
+    settle,
+};
 
 #[tokio::test(start_paused = true)]
 async fn the_first_question_fetches_metadata_and_keys() {
@@ -57,10 +30,6 @@ async fn the_first_question_fetches_metadata_and_keys() {
     assert_eq!((published.generation(), published.fetched_at()), (1, clock_now(&clock)));
     assert_eq!(endpoint.calls(), [METADATA_URL, KEYS_URL]);
     assert_eq!((keys.generation(), keys.generation_at(clock_now(&clock))), (1, Some(1)));
-}
-
-fn clock_now(clock: &FakeClock) -> Timestamp {
-    countersign_token::Clock::now(clock)
 }
 
 #[tokio::test(start_paused = true)]
@@ -182,65 +151,6 @@ async fn the_verdict_caches_question_alone_starts_a_due_renewal() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn e02_an_outage_of_a_day_is_felt_by_nobody_and_ends_by_itself() {
-    let (endpoint, clock) = (Endpoint::publishing(&["good"]), clock());
-    let keys = remote(&endpoint, &clock);
-    keys.ready().await.unwrap();
-    endpoint.goes_down();
-    clock.advance(HOUR * 12);
-    endpoint.forget_calls();
-    for _ in 0..24 * 60 {
-        clock.advance(Duration::from_secs(60));
-        assert!(keys.keys_for("good").await.unwrap().find("good").is_some());
-        settle().await;
-    }
-    let attempts = endpoint.calls().len();
-    assert!((200..=300).contains(&attempts), "{attempts} attempts in a day: one per five minutes");
-
-    endpoint.publish(&["good", "new"]);
-    clock.advance(Duration::from_secs(300));
-    keys.keys_for("good").await.unwrap();
-    settle().await;
-    assert!(keys.current().unwrap().find("new").is_some(), "renewed without an unknown kid");
-}
-
-#[tokio::test(start_paused = true)]
-async fn e03_keys_older_than_the_limit_are_not_used_until_the_endpoint_is_back() {
-    let (endpoint, clock) = (Endpoint::publishing(&["good"]), clock());
-    let keys = remote(&endpoint, &clock);
-    keys.ready().await.unwrap();
-    endpoint.goes_down();
-    clock.advance(HOUR * 24 * 7 - Duration::from_secs(1));
-    assert!(keys.keys_for("good").await.is_ok());
-    settle().await;
-    clock.advance(Duration::from_secs(400));
-    assert!(keys.current().is_none());
-    assert_eq!((keys.generation(), keys.generation_at(clock_now(&clock))), (1, None));
-    let error = keys.keys_for("good").await.unwrap_err();
-    let KeysUnavailable::TooOld(cause) = error else { panic!("{error:?}") };
-    assert!(matches!(&*cause, FetchError::Transport(TransportError::Connect(_))), "{cause:?}");
-
-    endpoint.publish(&["good"]);
-    clock.advance(Duration::from_secs(301));
-    assert!(keys.keys_for("good").await.unwrap().find("good").is_some());
-}
-
-#[tokio::test(start_paused = true)]
-async fn e01_a_start_without_the_endpoint_fails_plainly_and_recovers_within_seconds() {
-    let (endpoint, clock) = (Endpoint::publishing(&["good"]), clock());
-    let keys = remote(&endpoint, &clock);
-    endpoint.goes_down();
-    for _ in 0..100 {
-        let error = keys.keys_for("good").await.unwrap_err();
-        assert!(matches!(error, KeysUnavailable::NeverFetched(_)), "{error:?}");
-    }
-    assert_eq!(endpoint.calls().len(), 1, "attempts are spaced even when nothing is at hand");
-    endpoint.publish(&["good"]);
-    clock.advance(Duration::from_secs(1));
-    assert!(keys.keys_for("good").await.is_ok());
-}
-
-#[tokio::test(start_paused = true)]
 async fn e07_bad_answers_leave_the_old_keys_in_place() {
     type Check = fn(&FetchError) -> bool;
     let html = || raw(200, "text/html", "<html>Sign in</html>");
@@ -327,136 +237,6 @@ async fn c07_keys_of_another_cloud_are_left_out() {
     let published = remote(&endpoint, &clock).ready().await.unwrap();
     assert!(published.find("ours").is_some() && published.find("silent").is_some());
     assert!(published.find("theirs").is_none());
-}
-
-#[tokio::test(start_paused = true)]
-async fn e17_a_caller_who_gives_up_does_not_end_the_fetch_of_the_others() {
-    let (endpoint, clock) = (Endpoint::publishing(&["good"]), clock());
-    let keys = remote(&endpoint, &clock);
-    let gate = endpoint.hold();
-    let spawn = |keys: RemoteKeys| tokio::spawn(async move { keys.keys_for("good").await.is_ok() });
-    let (first, second) = (spawn(keys.clone()), spawn(keys.clone()));
-    settle().await;
-    first.abort();
-    assert!(first.await.unwrap_err().is_cancelled());
-    gate.open();
-    assert!(second.await.unwrap());
-    assert_eq!(endpoint.calls(), [METADATA_URL, KEYS_URL]);
-}
-
-#[tokio::test(start_paused = true)]
-async fn e04_an_endpoint_that_hangs_costs_the_cold_caller_five_seconds_and_the_others_nothing() {
-    let (endpoint, clock) = (Endpoint::publishing(&["good"]), clock());
-    let keys = remote(&endpoint, &clock);
-    let gate = endpoint.hold();
-    let begun = tokio::time::Instant::now();
-    let error = keys.keys_for("good").await.unwrap_err();
-    assert_eq!(begun.elapsed().as_secs(), 5);
-    let KeysUnavailable::NeverFetched(cause) = error else { panic!("{error:?}") };
-    assert!(matches!(&*cause, FetchError::Transport(TransportError::Timeout { .. })), "{cause:?}");
-
-    gate.open();
-    clock.advance(Duration::from_secs(1));
-    keys.ready().await.unwrap();
-    let _gate = endpoint.hold();
-    clock.advance(HOUR * 24);
-    let begun = tokio::time::Instant::now();
-    assert!(keys.keys_for("good").await.is_ok());
-    assert_eq!(begun.elapsed(), Duration::ZERO);
-    // Somebody with an unknown kid waits for the fetch under way, and gets the old keys in the end.
-    assert!(keys.keys_for("stranger").await.unwrap().find("good").is_some());
-    assert_eq!(begun.elapsed().as_secs(), 5);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_late_answer_never_replaces_a_newer_one() {
-    let (endpoint, clock) = (Endpoint::publishing(&["old"]), clock());
-    // A limit so long that the clock, not the timer, declares the first fetch lost.
-    let policy = RefreshPolicy { timeout: HOUR, ..RefreshPolicy::default() };
-    let keys = RemoteKeys::from_jwks_uri(KEYS_URL, Arc::new(endpoint.clone()))
-        .unwrap()
-        .clock(Arc::new(clock.clone()))
-        .policy(policy)
-        .build();
-    let first_gate = endpoint.hold();
-    let first = tokio::spawn({
-        let keys = keys.clone();
-        async move { keys.ready().await.is_ok() }
-    });
-    settle().await;
-    clock.advance(HOUR * 3);
-    let second_gate = endpoint.hold();
-    endpoint.publish(&["old", "new"]);
-    let second = tokio::spawn({
-        let keys = keys.clone();
-        async move { keys.ready().await.is_ok() }
-    });
-    settle().await;
-    assert_eq!(endpoint.calls(), [KEYS_URL, KEYS_URL]);
-    second_gate.open();
-    assert!(second.await.unwrap());
-    assert!(keys.current().unwrap().find("new").is_some());
-    first_gate.open();
-    assert!(first.await.unwrap());
-    settle().await;
-    assert!(keys.current().unwrap().find("new").is_some(), "the first answer came last and is older");
-    assert_eq!(keys.generation(), 1);
-}
-
-#[tokio::test(start_paused = true)]
-async fn c28_a_panic_in_the_transport_is_one_failed_fetch() {
-    let (endpoint, clock) = (Endpoint::publishing(&["good"]), clock());
-    let keys = remote(&endpoint, &clock);
-    endpoint.answers(|_| std::panic::resume_unwind(Box::new("transport")));
-    // The fake answers while it is called, inside the task, as a transport with a bug would.
-    let error = keys.keys_for("good").await.unwrap_err();
-    let KeysUnavailable::NeverFetched(cause) = error else { panic!("{error:?}") };
-    assert!(matches!(&*cause, FetchError::Abandoned), "{cause:?}");
-}
-
-#[test]
-fn a_runtime_that_ends_under_a_fetch_leaves_the_way_free_for_the_next() {
-    let (endpoint, clock) = (Endpoint::publishing(&["good"]), clock());
-    let keys = remote(&endpoint, &clock);
-    let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let gate = endpoint.hold();
-    let short_lived = runtime();
-    short_lived.block_on(async {
-        let keys = keys.clone();
-        tokio::spawn(async move { keys.ready().await.is_ok() });
-        settle().await;
-    });
-    drop(short_lived);
-    gate.open();
-    assert!(runtime().block_on(keys.ready()).is_ok());
-}
-
-#[test]
-fn without_a_runtime_the_keys_at_hand_are_still_served() {
-    let (endpoint, clock) = (Endpoint::publishing(&["good"]), clock());
-    let keys = remote(&endpoint, &clock);
-    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(keys.ready()).unwrap();
-    clock.advance(HOUR * 24);
-    assert!(keys.current().unwrap().find("good").is_some());
-}
-
-#[tokio::test(start_paused = true)]
-async fn e05_a_throttling_endpoint_is_left_alone_for_as_long_as_it_asks() {
-    let (endpoint, clock) = (Endpoint::publishing(&["good"]), clock());
-    let keys = remote(&endpoint, &clock);
-    keys.ready().await.unwrap();
-    endpoint.forget_calls();
-    endpoint.answers_keys(|| {
-        Ok(http::Response::builder().status(429).header("retry-after", "120").body("busy".into()).unwrap())
-    });
-    clock.advance(HOUR);
-    keys.keys_for("stranger").await.unwrap();
-    clock.advance(Duration::from_secs(119));
-    keys.keys_for("stranger").await.unwrap();
-    assert_eq!(endpoint.calls().len(), 1);
-    clock.advance(Duration::from_secs(1));
-    keys.keys_for("stranger").await.unwrap();
-    assert!(endpoint.calls().len() > 1);
 }
 
 #[test]

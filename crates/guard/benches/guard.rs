@@ -1,2 +1,325 @@
-#![expect(missing_docs, reason = "a benchmark has no readers")]
-fn main() {}
+//! What the guard costs beside the signature. Run with `cargo bench -p countersign-guard`.
+//!
+//! Every line is a ratio to a bare RSA verification of the same token, taken in one run. "The layer" is the guard in front
+//! of a service that does nothing, with one request that is handed round, so that no line pays for building requests; the
+//! lines for axum build a request each and go through a router, once with and once without the guard.
+
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark prints and may stop")]
+
+#[path = "../../../benches/ratio.rs"]
+mod ratio;
+
+use std::convert::Infallible;
+use std::future::{Future, Ready, ready};
+use std::hint::black_box;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use aws_lc_rs::signature::{RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents};
+use axum::body::Body;
+use axum::routing::get;
+use bytes::Bytes;
+use countersign_discovery::{BoxFuture, KeySource, Limits, RemoteKeys, Transport, TransportError};
+use countersign_guard::{Guard, GuardService, GuardedRouter, Permission, Policy, Verifier};
+use countersign_token::{
+    Algorithm, Clock, SigningKey, SystemClock, Timestamp, authenticate, base64url_decode_strict, base64url_encode,
+};
+use http::header::AUTHORIZATION;
+use http::{HeaderValue, Request, Response};
+use serde_json::{Value, json};
+use tower::{Layer, Service};
+
+const TENANT: &str = "6babcaad-604b-40ac-a9d7-9fd97c0b779f";
+const API: &str = "a5d8f9b0-0d2e-4c8a-9d43-0f0f2d4a5c11";
+const KID: &str = "1LTMzakihiRla_8z2BEJVXeWMqo";
+
+/// The authority's key endpoint: one document that never changes.
+#[derive(Debug)]
+struct Published(Bytes);
+
+impl Transport for Published {
+    fn send(
+        &self,
+        _: Request<Bytes>,
+        _: Limits,
+    ) -> BoxFuture<'static, Result<Response<Bytes>, TransportError>> {
+        let response = Response::builder().header("content-type", "application/json").body(self.0.clone()).unwrap();
+        Box::pin(async { Ok(response) })
+    }
+}
+
+/// A service that does nothing and hands the request back in its answer.
+#[derive(Clone)]
+struct HandBack;
+
+impl Service<Request<()>> for HandBack {
+    type Response = Response<Option<Request<()>>>;
+    type Error = Infallible;
+    type Future = Ready<Result<Self::Response, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<()>) -> Self::Future {
+        ready(Ok(Response::new(Some(request))))
+    }
+}
+
+/// The result of a future that is ready at once.
+fn now_or_never<F: Future>(future: F) -> F::Output {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(output) => output,
+        Poll::Pending => panic!("nothing here waits"),
+    }
+}
+
+struct World {
+    key: SigningKey,
+    keys: RemoteKeys,
+    policy: Policy,
+    claims: Value,
+}
+
+impl World {
+    fn new(runtime: &tokio::runtime::Runtime) -> Self {
+        let key = SigningKey::from_pkcs8_der(KID, &SigningKey::generate_pkcs8().unwrap()).unwrap();
+        let public = key.private_key().public_key();
+        let set = json!({"keys": [{
+            "kty": "RSA", "use": "sig", "kid": KID, "x5t": KID,
+            "n": base64url_encode(public.modulus()), "e": base64url_encode(public.exponent()),
+            "issuer": "https://login.microsoftonline.com/{tenantid}/v2.0"
+        }]});
+        let transport = Arc::new(Published(set.to_string().into()));
+        let keys = RemoteKeys::from_jwks_uri("https://login.microsoftonline.com/keys", transport).unwrap().build();
+        runtime.block_on(keys.ready()).unwrap();
+        let policy = serde_json::from_value(json!({
+            "tenants": [TENANT], "audiences": [API, format!("api://{API}")], "app_roles": ["Resource.Read"],
+            "issuers": ["https://login.microsoftonline.com/{tenantid}/v2.0", "https://sts.windows.net/{tenantid}/"]
+        }))
+        .unwrap();
+        let now = SystemClock.now().as_unix_seconds();
+        // A realistic application token of about 1.5 kB: every claim Entra writes, and three roles.
+        let claims = json!({
+            "aud": API, "iss": format!("https://login.microsoftonline.com/{TENANT}/v2.0"),
+            "iat": now - 300, "nbf": now - 300, "exp": now + 86_400,
+            "aio": "k2RgYPj/f0aLb8Kr9R6v2vlvSxhXrL5a8y7J1fVv3WZ2q9yZ4wYA", "azp": "8c0bfd2e-1f7a-4f2c-8a69-7a3f6d7d2b55",
+            "azpacr": "2", "oid": "33333333-6f5e-4d3c-9b8a-0f1e2d3c4b5a",
+            "rh": "1.AXoAraq7a0tgrECp15_ZfAt3n7D52KUuDYpMnUMPDy1KXBEAAAA.",
+            "roles": ["Resource.Read", "Resource.Write", "Resource.Administer.All"],
+            "sub": "33333333-6f5e-4d3c-9b8a-0f1e2d3c4b5a", "tid": TENANT, "uti": "pq4Zz8yVxk2mW6v3u7QaAA", "ver": "2.0",
+            "xms_ftd": "x5JQ1Zl2v0Y0u8c9Vb3Z1kQmHk7m4S2pT8rN6wXyZ4s",
+            "xms_idrel": "7 24", "xms_rd": "0.42LlYBRi9MpKLWZgYGBgYGD", "appid_note": "orders-worker-west-europe-production-0001",
+            "wids": ["0997a1d0-0d1d-4acb-b408-d5ca73121e90"], "xms_tcdt": 1_600_000_000, "tenant_region_scope": "EU"
+        });
+        Self { key, keys, policy, claims }
+    }
+
+    /// So many genuine tokens that differ in `uti` alone.
+    fn tokens(&self, count: usize) -> Vec<String> {
+        let header = json!({"typ": "JWT", "alg": "RS256", "kid": KID});
+        let signer = self.key.signer(Algorithm::Rs256, &header).unwrap();
+        let mut claims = self.claims.clone();
+        (0..count)
+            .map(|number| {
+                claims["uti"] = format!("pq4Zz8yVxk2mW6v3{number:06}").into();
+                signer.sign(&claims).unwrap()
+            })
+            .collect()
+    }
+
+    fn guard(&self, cache_bytes: u64) -> Guard {
+        let keys = KeySource::from(self.keys.clone());
+        Guard::builder(keys, &self.policy).unwrap().cache_bytes(cache_bytes).build()
+    }
+
+    fn verifier(&self, cache_bytes: u64) -> Verifier {
+        let keys = KeySource::from(self.keys.clone());
+        Verifier::builder(keys, &self.policy).unwrap().cache_bytes(cache_bytes).build()
+    }
+}
+
+/// The layer in front of [`HandBack`], with the one request that goes round and the headers it gets in turn.
+struct Layered {
+    service: GuardService<HandBack>,
+    request: Option<Request<()>>,
+    headers: Vec<HeaderValue>,
+    turn: usize,
+}
+
+impl Layered {
+    fn new(guard: &Guard, tokens: &[String]) -> Self {
+        let headers = tokens.iter().map(|token| HeaderValue::try_from(format!("Bearer {token}")).unwrap()).collect();
+        let service = guard.layer_for(Permission::any_app_role(["Resource.Read"])).layer(HandBack);
+        Self { service, request: Some(Request::new(())), headers, turn: 0 }
+    }
+
+    fn go(&mut self) {
+        let mut request = self.request.take().unwrap();
+        self.turn = (self.turn + 1) % self.headers.len();
+        request.headers_mut().insert(AUTHORIZATION, self.headers[self.turn].clone());
+        self.request = now_or_never(self.service.call(request)).unwrap().into_body();
+    }
+
+    /// Like [`Layered::go`], for tokens that are refused: the request is gone with them.
+    fn refuse(&mut self, status: u16) {
+        let mut request = Request::new(());
+        request.headers_mut().insert(AUTHORIZATION, self.headers[0].clone());
+        let response = now_or_never(self.service.call(request)).unwrap();
+        assert_eq!(response.status(), status);
+    }
+}
+
+/// A request through an axum router.
+fn through(router: &mut axum::Router, header: &HeaderValue) {
+    let request = Request::get("/orders").header(AUTHORIZATION, header.clone()).body(Body::empty()).unwrap();
+    let response = now_or_never(router.call(request)).unwrap();
+    assert_eq!(response.status(), 200);
+}
+
+fn main() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let _entered = runtime.enter();
+    let world = World::new(&runtime);
+    let tokens = world.tokens(1_024);
+    let token = &tokens[0];
+    println!("token: {} bytes", token.len());
+
+    let public = world.key.private_key().public_key();
+    let bare = RsaPublicKeyComponents { n: public.modulus(), e: public.exponent() }
+        .to_parsed_public_key(&RSA_PKCS1_2048_8192_SHA256)
+        .unwrap();
+    let dot = token.rfind('.').unwrap();
+    let (input, signature) = (&token.as_bytes()[..dot], base64url_decode_strict(&token[dot + 1..]).unwrap());
+    let bare = || bare.verify_sig(input, &signature).unwrap();
+    let bare_name = "bare aws-lc-rs RSA-2048 verify, parsed key";
+
+    first_sight(&world, token, (bare_name, &bare));
+    repeated(&world, &tokens, (bare_name, &bare));
+    if std::env::var_os("ALL").is_none() { return; }
+    refusals(&world, token, (bare_name, &bare));
+    many(&world, &tokens, (bare_name, &bare));
+}
+
+type Bare<'a> = (&'a str, &'a dyn Fn());
+
+fn first_sight(world: &World, token: &str, (name, bare): Bare<'_>) {
+    let uncached = world.guard(0);
+    let mut layered = Layered::new(&uncached, &[token.to_owned()]);
+    let header = layered.headers[0].clone();
+    let mut axum = GuardedRouter::new(uncached.clone())
+        .route("/orders", get(|| async {}))
+        .requires(Permission::any_app_role(["Resource.Read"]))
+        .into_router()
+        .unwrap()
+        .with_state(());
+    let validator = world.policy.compile().unwrap();
+    let keys = now_or_never(world.keys.ready()).unwrap();
+    let now: Timestamp = SystemClock.now();
+    ratio::compare(
+        "first sight of a token (no cache)",
+        41,
+        &mut [
+            (name, Box::new(bare)),
+            (
+                "countersign_token::authenticate, whole policy",
+                Box::new(|| drop(black_box(authenticate(token, &keys, &validator, now).unwrap()))),
+            ),
+            (
+                "Verifier::verify",
+                Box::new(|| drop(black_box(now_or_never(uncached.verifier().verify(token)).unwrap()))),
+            ),
+            ("the layer", Box::new(|| layered.go())),
+            ("axum: request, router, guard, handler, response", Box::new(|| through(&mut axum, &header))),
+        ],
+    );
+}
+
+fn repeated(world: &World, tokens: &[String], (name, bare): Bare<'_>) {
+    let guard = world.guard(64 << 20);
+    let (mut one, mut thousand) = (Layered::new(&guard, &tokens[..1]), Layered::new(&guard, tokens));
+    let header = one.headers[0].clone();
+    let handler = get(|| async {});
+    let mut plain = axum::Router::new().route("/orders", handler.clone()).with_state(());
+    let mut direct = axum::Router::new()
+        .route("/orders", handler.clone().layer(guard.layer_for(Permission::any_app_role(["Resource.Read"])))).with_state(());
+    let mut any = axum::Router::new()
+        .route("/orders", axum::routing::any(handler.clone().layer(guard.layer_for(Permission::any_app_role(["Resource.Read"]))))).with_state(());
+    let mut any0 = axum::Router::new()
+        .route("/orders", axum::routing::any(handler.clone().layer(guard.layer_for(Permission::any_app_role(["Resource.Read"]))).with_state(()))).with_state(());
+    let mut axum = GuardedRouter::new(guard.clone())
+        .route("/orders", handler)
+        .requires(Permission::any_app_role(["Resource.Read"]))
+        .into_router()
+        .unwrap()
+        .with_state(());
+    let verifier = world.verifier(64 << 20);
+    ratio::compare(
+        "a token already verified",
+        41,
+        &mut [
+            (name, Box::new(bare)),
+            (
+                "Verifier::verify, one token",
+                Box::new(|| drop(black_box(now_or_never(verifier.verify(&tokens[0])).unwrap()))),
+            ),
+            ("the layer, one token", Box::new(|| one.go())),
+            ("the layer, 1,024 tokens in turn", Box::new(|| thousand.go())),
+            ("axum: request, router, handler, response; no guard", Box::new(|| through(&mut plain, &header))),
+            ("axum: direct", Box::new(|| through(&mut direct, &header))),
+            ("axum: any", Box::new(|| through(&mut any, &header))),
+            ("axum: any, inner with state", Box::new(|| through(&mut any0, &header))),
+            ("axum: the same behind the guard", Box::new(|| through(&mut axum, &header))),
+        ],
+    );
+}
+
+fn refusals(world: &World, token: &str, (name, bare): Bare<'_>) {
+    let guard = world.guard(64 << 20);
+    let (signed, _) = token.rsplit_once('.').unwrap();
+    let header = base64url_encode(br#"{"typ":"JWT","alg":"none"}"#);
+    let unsigned = format!("{header}.{}.AAAA", signed.split_once('.').unwrap().1);
+    let mut candidates: Vec<ratio::Candidate<'_>> = vec![(name, Box::new(bare))];
+    for (what, token, status) in [
+        ("two tokens in the header (400)", format!("{token} {token}"), 400),
+        ("no JWT at all", "A".repeat(1_500), 401),
+        ("alg none", unsigned, 401),
+        ("a signature of three bytes", format!("{signed}.AAAA"), 401),
+        ("a 17 kB token", "A".repeat(17 * 1024), 401),
+    ] {
+        let mut layered = Layered::new(&guard, &[token]);
+        candidates.push((what, Box::new(move || layered.refuse(status))));
+    }
+    ratio::compare("the layer's refusals (the target is 1 µs)", 21, &mut candidates);
+    assert_eq!(guard.verifier().cached(), (0, 0));
+}
+
+/// Whether the cache stays flat. Signing so many tokens takes longer than everything else, so their number is reduced
+/// unless `COUNTERSIGN_BENCH_TOKENS` says otherwise.
+fn many(world: &World, tokens: &[String], (name, bare): Bare<'_>) {
+    let start = std::time::Instant::now();
+    let many = world.tokens(10_000);
+    println!("\n100,000 tokens signed in {:?}", start.elapsed());
+    let guard = world.guard(1 << 30);
+    let mut few = Layered::new(&guard, tokens);
+    let mut all = Layered::new(&guard, &many);
+    drop(many);
+    let start = std::time::Instant::now();
+    for _ in 0..10_000 {
+        all.go();
+    }
+    let took: Duration = start.elapsed();
+    let (count, bytes) = guard.verifier().cached();
+    println!("verified in {took:?}; kept: {count} tokens, {bytes} bytes");
+    ratio::compare(
+        "a token already verified, among 100,000",
+        21,
+        &mut [
+            (name, Box::new(bare)),
+            ("the layer, 1,024 tokens in turn", Box::new(|| few.go())),
+            ("the layer, 100,000 tokens in turn", Box::new(|| all.go())),
+        ],
+    );
+}

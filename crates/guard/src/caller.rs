@@ -10,7 +10,7 @@ use countersign_token::{Claims, TokenKind, Verified};
 use http::StatusCode;
 use http::request::Parts;
 
-use crate::VerifiedCaller;
+use crate::{VerifiedCaller, decision_log};
 
 /// What a handler asks of its caller, beyond the route's permission.
 ///
@@ -91,11 +91,7 @@ pub enum CallerRejection {
 impl IntoResponse for CallerRejection {
     fn into_response(self) -> Response {
         match self {
-            Self::NoGuard => {
-                tracing::error!(target: "countersign_guard::decision", reason = "no_guard", "{self}");
-                (StatusCode::INTERNAL_SERVER_ERROR, "no countersign_guard::GuardLayer stands in front of this handler")
-                    .into_response()
-            }
+            Self::NoGuard => (StatusCode::INTERNAL_SERVER_ERROR, self.to_string()).into_response(),
             Self::Lacking => (
                 StatusCode::FORBIDDEN,
                 [(http::header::WWW_AUTHENTICATE, "Bearer error=\"insufficient_scope\"")],
@@ -109,8 +105,12 @@ impl<S: Send + Sync, P: Requirement> FromRequestParts<S> for Caller<P> {
     type Rejection = CallerRejection;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, CallerRejection> {
-        let caller = parts.extensions.get::<VerifiedCaller>().cloned().ok_or(CallerRejection::NoGuard)?;
+        let Some(caller) = parts.extensions.get::<VerifiedCaller>().cloned() else {
+            decision_log::no_guard();
+            return Err(CallerRejection::NoGuard);
+        };
         if !P::is_met_by(&caller) {
+            decision_log::lacking(&caller);
             return Err(CallerRejection::Lacking);
         }
         Ok(Self { caller, requirement: PhantomData })

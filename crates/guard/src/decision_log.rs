@@ -16,23 +16,40 @@ pub(crate) fn admitted(caller: &Verified<Claims>) {
 
 /// `caller` is known when a genuine token lacked a permission.
 pub(crate) fn refused(refusal: &Refusal, caller: Option<&Verified<Claims>>) {
-    let subject = match refusal {
-        Refusal::Token(rejection) => rejection.subject(),
-        _ => None,
-    };
-    if let Refusal::Keys(unavailable) = refusal {
-        tracing::error!(
+    match refusal {
+        Refusal::Keys(unavailable) => tracing::error!(
             target: "countersign_guard::decision",
             decision = "unavailable",
             reason = refusal.code(),
             cause = %unavailable,
-        );
-        return;
+        ),
+        Refusal::Token(rejection) => refusal_event(refusal.code(), rejection.subject(), caller),
+        Refusal::Credential(_) => refusal_event(refusal.code(), None, caller),
     }
+}
+
+/// A caller who passed the guard and lacks what a handler asks for besides.
+#[cfg(feature = "axum")]
+pub(crate) fn lacking(caller: &Verified<Claims>) {
+    refusal_event("requirement_unmet", None, Some(caller));
+}
+
+/// A handler that asks for a caller where no guard stands.
+#[cfg(feature = "axum")]
+pub(crate) fn no_guard() {
+    tracing::error!(
+        target: "countersign_guard::decision",
+        decision = "refused",
+        reason = "no_guard",
+        "a handler asks for its caller, and no countersign_guard::GuardLayer stands in front of it"
+    );
+}
+
+fn refusal_event(reason: &'static str, subject: Option<&'static str>, caller: Option<&Verified<Claims>>) {
     tracing::info!(
         target: "countersign_guard::decision",
         decision = "refused",
-        reason = refusal.code(),
+        reason,
         subject,
         tenant = caller.map(|caller| tracing::field::display(caller.tenant())),
         client = caller.map(|caller| tracing::field::display(caller.client())),

@@ -35,6 +35,7 @@ struct Challenges {
     malformed: HeaderValue,
     invalid: HeaderValue,
     expired: HeaderValue,
+    stranger: HeaderValue,
 }
 
 /// Configures a [`Guard`].
@@ -109,26 +110,27 @@ impl Guard {
     }
 
     /// The challenge for callers that lack `permission`.
-    pub(crate) fn forbidden(&self, permission: Option<&Permission>) -> HeaderValue {
-        let wanted: Vec<&str> = permission
-            .map(|permission| permission.scopes.iter().chain(&permission.app_roles).map(String::as_str).collect())
-            .unwrap_or_default();
-        let text = if wanted.is_empty() {
-            "The caller does not have the permission that this API asks for.".to_owned()
-        } else {
-            format!("The caller needs one of: {}.", wanted.join(", "))
-        };
-        self.0.challenges.write(Some(BearerError::InsufficientScope), &text)
+    pub(crate) fn forbidden(&self, permission: &Permission) -> HeaderValue {
+        let wanted: Vec<&str> = permission.scopes.iter().chain(&permission.app_roles).map(String::as_str).collect();
+        if wanted.is_empty() {
+            return self.0.challenges.stranger.clone();
+        }
+        let text = format!("The caller needs one of: {}.", wanted.join(", "));
+        write(self.0.challenges.authorization_uri.as_deref(), Some(BearerError::InsufficientScope), &text)
     }
 
-    /// The challenge for a refusal, `None` for those that have none (503).
-    pub(crate) fn challenge(&self, refusal: &Refusal, forbidden: &HeaderValue) -> Option<HeaderValue> {
+    /// The challenge for a refusal, `None` for those that have none (503). `lacking` is that of the route's permission.
+    pub(crate) fn challenge(&self, refusal: &Refusal, lacking: Option<&HeaderValue>) -> Option<HeaderValue> {
         let challenges = &self.0.challenges;
         Some(match refusal {
             Refusal::Credential(crate::CredentialError::Missing) => challenges.missing.clone(),
             Refusal::Credential(_) => challenges.malformed.clone(),
             Refusal::Token(Rejection::Expired) => challenges.expired.clone(),
-            Refusal::Token(rejection) if rejection.is_forbidden() => forbidden.clone(),
+            Refusal::Token(Rejection::RoleMissing | Rejection::ScopeMissing | Rejection::NoPermission) => {
+                lacking.cloned().unwrap_or_else(|| self.0.verifier.own_permission(|own| self.forbidden(own)))
+            }
+            // No permission would help these callers: it is they who are not wanted.
+            Refusal::Token(rejection) if rejection.is_forbidden() => challenges.stranger.clone(),
             Refusal::Token(_) => challenges.invalid.clone(),
             Refusal::Keys(_) => return None,
         })
@@ -146,12 +148,9 @@ impl Challenges {
             ),
             invalid: bare(Some(BearerError::InvalidToken), "The access token is not valid for this API."),
             expired: bare(Some(BearerError::InvalidToken), "The access token has expired."),
+            stranger: bare(Some(BearerError::InsufficientScope), "The API does not admit this caller here."),
             authorization_uri,
         }
-    }
-
-    fn write(&self, error: Option<BearerError>, text: &str) -> HeaderValue {
-        write(self.authorization_uri.as_deref(), error, text)
     }
 }
 

@@ -1,7 +1,7 @@
 //! The guard as a `tower` layer: it speaks only `http` types, so it stands in front of any server.
 //!
-//! A token whose key is at hand is decided without allocating or waiting; only a token that names an unknown key waits for
-//! a fetch. The inner service never sees a request that was refused, and its body is not read before.
+//! A token whose key is at hand is decided at once; only a token that names an unknown key waits for a fetch. The inner
+//! service never sees a request that was refused, and its body is not read before.
 
 use std::fmt;
 use std::future::Future;
@@ -12,12 +12,13 @@ use std::task::{Context, Poll, ready};
 use countersign_token::policy::Permission;
 use countersign_token::{Claims, Verified};
 use http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
-use http::{HeaderValue, Request, Response};
+use http::{HeaderMap, HeaderValue, Request, Response};
 use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use crate::credential::bearer_token;
+use crate::credential::{credential, token_text};
+use crate::verifier::{Decision, Denied};
 use crate::{Guard, Refusal, decision_log};
 
 /// The verified caller, as the guard leaves it in the request's extensions.
@@ -47,20 +48,23 @@ pub struct GuardLayer(Arc<Rule>);
 /// What one layer applies.
 struct Rule {
     guard: Guard,
-    permission: Option<Permission>,
-    forbidden: HeaderValue,
+    /// The route's permission with its challenge, written once; without one the policy's own counts.
+    route: Option<(Permission, HeaderValue)>,
 }
 
 impl fmt::Debug for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Rule").field("permission", &self.permission).finish_non_exhaustive()
+        f.debug_struct("Rule").field("permission", &self.permission()).finish_non_exhaustive()
     }
 }
 
 impl GuardLayer {
     pub(crate) fn new(guard: Guard, permission: Option<Permission>) -> Self {
-        let forbidden = guard.forbidden(permission.as_ref());
-        Self(Arc::new(Rule { guard, permission, forbidden }))
+        let route = permission.map(|permission| {
+            let challenge = guard.forbidden(&permission);
+            (permission, challenge)
+        });
+        Self(Arc::new(Rule { guard, route }))
     }
 }
 
@@ -79,29 +83,53 @@ pub struct GuardService<S> {
     rule: Arc<Rule>,
 }
 
+/// What the headers come to.
+enum First {
+    Decided(Decision),
+    /// The token names a key that must be asked for.
+    Ask(String),
+}
+
 impl Rule {
+    fn permission(&self) -> Option<&Permission> {
+        self.route.as_ref().map(|(permission, _)| permission)
+    }
+
+    /// Decides without waiting, if that can be.
+    fn decide(&self, headers: &HeaderMap) -> First {
+        let verifier = self.guard.verifier();
+        let credential = match credential(headers) {
+            Ok(credential) => credential,
+            Err(error) => return First::Decided(Err(Refusal::from(error).into())),
+        };
+        if let Some(decision) = verifier.decide_known(credential, self.permission()) {
+            return First::Decided(decision);
+        }
+        match token_text(credential) {
+            Ok(token) => match verifier.decide_now(token, self.permission()) {
+                Some(decision) => First::Decided(decision),
+                None => First::Ask(token.to_owned()),
+            },
+            Err(refusal) => First::Decided(Err(refusal.into())),
+        }
+    }
+
     /// The answer to a refused request: an empty body, since RFC 6750 says all of it in the header.
-    fn refuse<B: Default>(&self, refusal: &Refusal, caller: Option<&Verified<Claims>>) -> Response<B> {
-        decision_log::refused(refusal, caller);
+    fn refuse<B: Default>(&self, denied: &Denied) -> Response<B> {
+        decision_log::refused(&denied.refusal, denied.caller.as_deref());
         let mut response = Response::new(B::default());
-        *response.status_mut() = refusal.status();
-        match self.guard.challenge(refusal, &self.forbidden) {
+        *response.status_mut() = denied.refusal.status();
+        match self.guard.challenge(&denied.refusal, self.route.as_ref().map(|(_, challenge)| challenge)) {
             Some(challenge) => response.headers_mut().insert(WWW_AUTHENTICATE, challenge),
             None => response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("5")),
         };
         response
     }
 
-    fn admit<ReqBody, B: Default>(
-        &self,
-        request: &mut Request<ReqBody>,
-        decision: Result<Arc<Verified<Claims>>, Refusal>,
-    ) -> Result<(), Response<B>> {
-        let caller = decision.map_err(|refusal| self.refuse(&refusal, None))?;
-        self.guard
-            .verifier()
-            .permit(&caller, self.permission.as_ref())
-            .map_err(|rejection| self.refuse(&rejection.into(), Some(&caller)))?;
+    /// Writes the caller into the request, or the answer that it gets instead. A [`VerifiedCaller`] that stood there
+    /// before is replaced: nobody in front of this layer can speak for it.
+    fn admit<ReqBody, B: Default>(&self, request: &mut Request<ReqBody>, decision: Decision) -> Result<(), Response<B>> {
+        let caller = decision.map_err(|denied| self.refuse(&denied))?;
         decision_log::admitted(&caller);
         request.extensions_mut().insert(VerifiedCaller(caller));
         Ok(())
@@ -122,32 +150,27 @@ where
     }
 
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
-        // Nobody before this layer can have verified a caller.
-        request.extensions_mut().remove::<VerifiedCaller>();
-        let token = match bearer_token(request.headers()) {
-            Ok(token) => token,
-            Err(error) => return GuardFuture::refused(self.rule.refuse(&error.into(), None)),
-        };
-        match self.rule.guard.verifier().authenticate_now(token) {
-            Some(decision) => match self.rule.admit(&mut request, decision) {
-                Ok(()) => GuardFuture { state: State::Inner { future: self.inner.call(request) } },
-                Err(response) => GuardFuture::refused(response),
+        let state = match self.rule.decide(request.headers()) {
+            First::Decided(decision) => match self.rule.admit(&mut request, decision) {
+                Ok(()) => State::Inner { future: self.inner.call(request) },
+                Err(response) => State::Refused { response: Some(response) },
             },
-            None => {
-                let (token, rule) = (token.to_owned(), Arc::clone(&self.rule));
+            First::Ask(token) => {
+                let rule = Arc::clone(&self.rule);
                 let verifying =
-                    Box::pin(async move { rule.guard.verifier().authenticate_waiting(&token).await });
+                    Box::pin(async move { rule.guard.verifier().decide_waiting(&token, rule.permission()).await });
                 // The service that is ready waits with the request; its clone takes its place.
                 let clone = self.inner.clone();
                 let inner = std::mem::replace(&mut self.inner, clone);
                 let waiting = Waiting { verifying, request, inner, rule: Arc::clone(&self.rule) };
-                GuardFuture { state: State::Waiting { waiting: Some(waiting) } }
+                State::Waiting { waiting: Some(Box::new(waiting)) }
             }
-        }
+        };
+        GuardFuture { state }
     }
 }
 
-type Verifying = Pin<Box<dyn Future<Output = Result<Arc<Verified<Claims>>, Refusal>> + Send>>;
+type Verifying = Pin<Box<dyn Future<Output = Decision> + Send>>;
 
 struct Waiting<S, ReqBody> {
     verifying: Verifying,
@@ -173,12 +196,6 @@ impl<S: Service<Request<ReqBody>>, ReqBody, ResBody> fmt::Debug for GuardFuture<
     }
 }
 
-impl<S: Service<Request<ReqBody>>, ReqBody, ResBody> GuardFuture<S, ReqBody, ResBody> {
-    fn refused(response: Response<ResBody>) -> Self {
-        Self { state: State::Refused { response: Some(response) } }
-    }
-}
-
 pin_project! {
     #[project = StateProjection]
     enum State<S, ReqBody, ResBody>
@@ -186,7 +203,7 @@ pin_project! {
         S: Service<Request<ReqBody>>,
     {
         Refused { response: Option<Response<ResBody>> },
-        Waiting { waiting: Option<Waiting<S, ReqBody>> },
+        Waiting { waiting: Option<Box<Waiting<S, ReqBody>>> },
         Inner { #[pin] future: S::Future },
     }
 }
@@ -209,7 +226,7 @@ where
                 StateProjection::Waiting { waiting } => {
                     let decision =
                         ready!(waiting.as_mut().expect("polled after completion").verifying.as_mut().poll(context));
-                    let Waiting { mut request, mut inner, rule, .. } = waiting.take().expect("just polled");
+                    let Waiting { mut request, mut inner, rule, .. } = *waiting.take().expect("just polled");
                     match rule.admit(&mut request, decision) {
                         Ok(()) => State::Inner { future: inner.call(request) },
                         Err(response) => State::Refused { response: Some(response) },

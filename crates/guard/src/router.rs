@@ -1,12 +1,19 @@
 //! [`GuardedRouter`]: an axum router in which every route has a permission, or says by name and with a reason that it is
 //! open. One that was forgotten keeps the service from starting.
+//!
+//! It refuses to tell strangers which methods a route has: axum writes `Allow` behind every layer of a method router, so
+//! each path's methods are put together first and then served as one handler, whose refusals lose that header.
 
 use std::convert::Infallible;
 use std::fmt;
 
 use axum::Router;
-use axum::routing::MethodRouter;
+use axum::middleware::map_response;
+use axum::response::Response;
+use axum::routing::{MethodRouter, any};
 use countersign_token::policy::Permission;
+use http::StatusCode;
+use http::header::ALLOW;
 
 use crate::Guard;
 
@@ -17,18 +24,39 @@ pub enum StartError {
     /// Some routes have no permission. Give them one with `requires`, or open them by name with `open`.
     #[error("routes without a permission: {}", .0.join(", "))]
     NoPermission(Vec<String>),
-    /// Some routes have a permission that no token can meet.
+    /// Some routes have a permission that no token can meet, by itself or under the policy's clients and kinds.
     #[error("routes whose permission lets nobody in: {}", .0.join(", "))]
     NobodyGetsIn(Vec<String>),
+    /// Some routes are open and nobody said why.
+    #[error("open routes without a reason: {}", .0.join(", "))]
+    NoReason(Vec<String>),
 }
 
 /// Collects routes with their permissions.
+///
+/// One path may be given several times with different methods, each with a permission of its own:
+///
+/// ```
+/// use axum::routing::{get, post};
+/// use countersign_guard::{GuardedRouter, Permission};
+/// # use countersign_guard::{Guard, Policy};
+/// # let policy: Policy = serde_json::from_str(r#"{"tenants": [], "issuers": [], "audiences": []}"#)?;
+/// # let keys = countersign_token::KeySet::parse(br#"{"keys":[]}"#)?;
+/// # let guard = Guard::builder(countersign_discovery::KeySource::fixed(keys), &policy)?.build();
+/// let app: axum::Router = GuardedRouter::new(guard)
+///     .route("/orders", get(|| async { "tea, ink" })).requires(Permission::any_app_role(["Orders.Read"]))
+///     .route("/orders", post(|| async { "ordered" })).requires(Permission::any_app_role(["Orders.Write"]))
+///     .open("/health", "the load balancer has no token", get(|| async { "well" }))
+///     .into_router()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct GuardedRouter<S = ()> {
     guard: Guard,
-    router: Router<S>,
+    routes: Vec<(String, MethodRouter<S>)>,
     listing: Vec<String>,
     forgotten: Vec<String>,
     closed: Vec<String>,
+    unexplained: Vec<String>,
 }
 
 impl<S> fmt::Debug for GuardedRouter<S> {
@@ -55,7 +83,14 @@ impl<S: Clone + Send + Sync + 'static> GuardedRouter<S> {
     /// An empty router.
     #[must_use]
     pub fn new(guard: Guard) -> Self {
-        Self { guard, router: Router::new(), listing: Vec::new(), forgotten: Vec::new(), closed: Vec::new() }
+        Self {
+            guard,
+            routes: Vec::new(),
+            listing: Vec::new(),
+            forgotten: Vec::new(),
+            closed: Vec::new(),
+            unexplained: Vec::new(),
+        }
     }
 
     /// Adds a route; say next what it [requires](PendingRoute::requires).
@@ -63,12 +98,26 @@ impl<S: Clone + Send + Sync + 'static> GuardedRouter<S> {
         PendingRoute { router: self, path: path.to_owned(), handlers }
     }
 
-    /// Adds a route that anybody may call. The reason stands in the listing, for whoever reviews it.
+    /// Adds a route that anybody may call. The reason stands in the listing, for whoever reviews it; a blank one keeps the
+    /// service from starting.
+    ///
+    /// # Panics
+    /// If the path has these methods already, as axum does.
     #[must_use]
     pub fn open(mut self, path: &str, reason: &str, handlers: MethodRouter<S, Infallible>) -> Self {
+        if reason.trim().is_empty() {
+            self.unexplained.push(path.to_owned());
+        }
         self.listing.push(format!("{path}: open ({reason})"));
-        self.router = self.router.route(path, handlers);
+        self.add(path, handlers);
         self
+    }
+
+    fn add(&mut self, path: &str, handlers: MethodRouter<S, Infallible>) {
+        match self.routes.iter_mut().find(|(known, _)| known == path) {
+            Some((_, methods)) => *methods = std::mem::take(methods).merge(handlers),
+            None => self.routes.push((path.to_owned(), handlers)),
+        }
     }
 
     /// One line per route and permission, to print at start and to diff in review.
@@ -77,7 +126,7 @@ impl<S: Clone + Send + Sync + 'static> GuardedRouter<S> {
         &self.listing
     }
 
-    /// The axum router.
+    /// The axum router. Routes that are added to it afterwards are not guarded.
     ///
     /// # Errors
     /// [`StartError`] naming the routes that have no permission, or one that nobody can meet.
@@ -88,24 +137,44 @@ impl<S: Clone + Send + Sync + 'static> GuardedRouter<S> {
         if !self.closed.is_empty() {
             return Err(StartError::NobodyGetsIn(self.closed));
         }
-        Ok(self.router)
+        if !self.unexplained.is_empty() {
+            return Err(StartError::NoReason(self.unexplained));
+        }
+        let add = |router: Router<S>, (path, methods): (String, MethodRouter<S>)| {
+            router.route(&path, any(methods).layer(map_response(without_methods)))
+        };
+        Ok(self.routes.into_iter().fold(Router::new(), add))
     }
+}
+
+/// Takes the list of methods from a refusal.
+async fn without_methods(mut response: Response) -> Response {
+    if matches!(
+        response.status(),
+        StatusCode::BAD_REQUEST
+            | StatusCode::UNAUTHORIZED
+            | StatusCode::FORBIDDEN
+            | StatusCode::SERVICE_UNAVAILABLE
+    ) {
+        response.headers_mut().remove(ALLOW);
+    }
+    response
 }
 
 impl<S: Clone + Send + Sync + 'static> PendingRoute<S> {
     /// What a caller of this route must hold.
+    ///
+    /// # Panics
+    /// If the path has these methods already, as axum does.
     #[must_use]
     pub fn requires(self, permission: Permission) -> GuardedRouter<S> {
         let Self { mut router, path, handlers } = self;
-        if permission.lets_nobody_in() {
+        if router.guard.verifier().own_permission(|own| lets_nobody_in(&permission, own)) {
             router.closed.push(path.clone());
         }
-        router.listing.push(format!(
-            "{path}: app_roles {:?}, scopes {:?}, clients {:?}",
-            permission.app_roles, permission.scopes, permission.clients
-        ));
+        router.listing.push(line(&path, &permission));
         // `layer`, not `route_layer`: a method that does not exist is not told to strangers either.
-        router.router = router.router.route(&path, handlers.layer(router.guard.layer_for(permission)));
+        router.add(&path, handlers.layer(router.guard.layer_for(permission)));
         router
     }
 
@@ -126,4 +195,28 @@ impl<S: Clone + Send + Sync + 'static> PendingRoute<S> {
         self.router.forgotten.push(self.path);
         self.router
     }
+}
+
+/// Every member stands in the line, so that no change of a permission escapes a diff.
+fn line(path: &str, permission: &Permission) -> String {
+    let Permission { kinds, app_roles, scopes, clients, allow_without_permission } = permission;
+    let clients = match clients {
+        None => "any".to_owned(),
+        Some(clients) => format!("[{}]", clients.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")),
+    };
+    let bare = if *allow_without_permission { ", without permission too" } else { "" };
+    format!("{path}: kinds {kinds:?}, app_roles {app_roles:?}, scopes {scopes:?}, clients {clients}{bare}")
+}
+
+/// Whether nobody can meet a route's permission while the policy's clients and kinds bind as well.
+fn lets_nobody_in(route: &Permission, policy: &Permission) -> bool {
+    let mut both = route.clone();
+    both.kinds.retain(|kind| policy.kinds.contains(kind));
+    if let Some(admitted) = &policy.clients {
+        let clients = both.clients.get_or_insert_with(|| admitted.clone());
+        clients.retain(|client| admitted.contains(client));
+        // A route that names no clients of its own lets nobody pass without a permission, whatever the policy names.
+        both.allow_without_permission &= route.clients.is_some();
+    }
+    both.lets_nobody_in()
 }

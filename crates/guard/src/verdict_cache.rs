@@ -16,17 +16,16 @@ use quick_cache::{Equivalent, Weighter};
 #[derive(Clone)]
 struct TokenText(Box<str>);
 
-/// The same, borrowed from a request.
-struct BorrowedToken<'a>(&'a str);
+/// The same, borrowed from a request. It may be any bytes; only a verified token's text equals a key.
+struct BorrowedToken<'a>(&'a [u8]);
 
-fn hash_tail<H: Hasher>(token: &str, state: &mut H) {
-    let bytes = token.as_bytes();
-    bytes[bytes.len().saturating_sub(64)..].hash(state);
+fn hash_tail<H: Hasher>(token: &[u8], state: &mut H) {
+    token[token.len().saturating_sub(64)..].hash(state);
 }
 
 impl Hash for TokenText {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        hash_tail(&self.0, state);
+        hash_tail(self.0.as_bytes(), state);
     }
 }
 
@@ -46,7 +45,7 @@ impl Hash for BorrowedToken<'_> {
 
 impl Equivalent<TokenText> for BorrowedToken<'_> {
     fn equivalent(&self, key: &TokenText) -> bool {
-        *self.0 == *key.0
+        self.0 == key.0.as_bytes()
     }
 }
 
@@ -85,7 +84,7 @@ impl VerdictCache {
         ))
     }
 
-    pub(crate) fn find(&self, token: &str) -> Option<Verdict> {
+    pub(crate) fn find(&self, token: &[u8]) -> Option<Verdict> {
         self.0.get(&BorrowedToken(token))
     }
 
@@ -93,7 +92,7 @@ impl VerdictCache {
         self.0.insert(TokenText(token.into()), verdict);
     }
 
-    pub(crate) fn forget(&self, token: &str) {
+    pub(crate) fn forget(&self, token: &[u8]) {
         self.0.remove(&BorrowedToken(token));
     }
 

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
-use countersign_discovery::{KeySource, PublishedKeys};
+use countersign_discovery::KeySource;
 use countersign_token::policy::Permission;
 use countersign_token::{
-    Claims, Clock, Policy, PolicyError, Rejection, SystemClock, Timestamp, UnverifiedJws, Validator, Verified,
+    Claims, Clock, KeySet, Policy, PolicyError, Rejection, SystemClock, Timestamp, UnverifiedJws, Validator, Verified,
     authenticate,
 };
 
@@ -55,6 +55,38 @@ pub struct Verifier {
 struct RevisedPolicy {
     validator: Validator,
     revision: u64,
+}
+
+/// What one token, one policy and one route's permission come to.
+pub(crate) type Decision = Result<Arc<Verified<Claims>>, Denied>;
+
+/// A refusal, and the caller, if it is known who was refused.
+#[derive(Debug)]
+pub(crate) struct Denied {
+    pub(crate) refusal: Refusal,
+    pub(crate) caller: Option<Arc<Verified<Claims>>>,
+}
+
+impl<R: Into<Refusal>> From<R> for Denied {
+    fn from(refusal: R) -> Self {
+        Self { refusal: refusal.into(), caller: None }
+    }
+}
+
+impl RevisedPolicy {
+    /// Lets a genuine caller pass or not: by the route's permission, or without one by the policy's. The policy's clients
+    /// and kinds bind in both cases.
+    fn permit(&self, caller: Arc<Verified<Claims>>, route: Option<&Permission>) -> Decision {
+        let own = self.validator.permission();
+        let verdict = match route {
+            None => own.check(&caller),
+            Some(route) => own.check_caller(&caller).and_then(|()| route.check(&caller)),
+        };
+        match verdict {
+            Ok(()) => Ok(caller),
+            Err(rejection) => Err(Denied { refusal: rejection.into(), caller: Some(caller) }),
+        }
+    }
 }
 
 impl fmt::Debug for Verifier {
@@ -138,12 +170,11 @@ impl Verifier {
     /// # Errors
     /// [`Refusal::Token`] or [`Refusal::Keys`].
     pub async fn verify(&self, token: &str) -> Result<Arc<Verified<Claims>>, Refusal> {
-        let caller = match self.authenticate_now(token) {
-            Some(done) => done?,
-            None => self.authenticate_waiting(token).await?,
+        let decision = match self.decide_known(token.as_bytes(), None).or_else(|| self.decide_now(token, None)) {
+            Some(decision) => decision,
+            None => self.decide_waiting(token, None).await,
         };
-        self.permit(&caller, None)?;
-        Ok(caller)
+        decision.map_err(|denied| denied.refusal)
     }
 
     /// How many verified tokens are kept, and how many bytes they occupy.
@@ -152,68 +183,67 @@ impl Verifier {
         (self.cache.len(), self.cache.bytes())
     }
 
-    /// Checks what the caller may do: the route's permission, or without one the policy's. The policy's clients and kinds
-    /// bind in both cases.
-    pub(crate) fn permit(&self, caller: &Verified<Claims>, route: Option<&Permission>) -> Result<(), Rejection> {
-        let policy = self.policy.load();
-        match route {
-            None => policy.validator.permission().check(caller),
-            Some(permission) => {
-                policy.validator.permission().check_caller(caller)?;
-                permission.check(caller)
-            }
-        }
+    /// Reads the permission of the policy as it stands now.
+    pub(crate) fn own_permission<T>(&self, read: impl FnOnce(&Permission) -> T) -> T {
+        read(self.policy.load().validator.permission())
     }
 
-    /// Decides without waiting, unless keys would have to be fetched first.
-    pub(crate) fn authenticate_now(&self, token: &str) -> Option<Result<Arc<Verified<Claims>>, Refusal>> {
-        let now = self.clock.now();
-        if let Some(known) = self.recall(token, now) {
-            return Some(known.map_err(Into::into));
-        }
-        // Without keys a malformed token is still refused as such, and costs nobody a fetch.
-        let Some(keys) = self.keys.current() else {
-            return UnverifiedJws::parse(token).err().map(|rejection| Err(rejection.into()));
-        };
-        match self.authenticate_with(token, &keys, now) {
-            Err(Rejection::UnknownKey) => None,
-            verdict => Some(verdict.map_err(Into::into)),
-        }
-    }
-
-    /// Decides after asking the source for the key that the token names.
-    pub(crate) async fn authenticate_waiting(&self, token: &str) -> Result<Arc<Verified<Claims>>, Refusal> {
-        let key_id = UnverifiedJws::parse(token)?.key_id().ok_or(Rejection::KeyIdMissing)?.to_owned();
-        let keys = self.keys.keys_for(&key_id).await?;
-        Ok(self.authenticate_with(token, &keys, self.clock.now())?)
-    }
-
-    fn authenticate_with(
-        &self,
-        token: &str,
-        keys: &PublishedKeys,
-        now: Timestamp,
-    ) -> Result<Arc<Verified<Claims>>, Rejection> {
-        let policy = self.policy.load();
-        let caller = Arc::new(authenticate(token, keys, &policy.validator, now)?);
-        let verdict = Verdict { caller: Arc::clone(&caller), keys: keys.generation(), policy: policy.revision };
-        self.cache.insert(token, verdict);
-        Ok(caller)
-    }
-
-    /// What is known of a token from before, if its keys and its policy are still the same.
-    fn recall(&self, token: &str, now: Timestamp) -> Option<Result<Arc<Verified<Claims>>, Rejection>> {
+    /// Decides about a token that was verified before; `None` if it was not, or if its keys or its policy have changed
+    /// since. Expiry and permission are asked anew.
+    ///
+    /// `token` may be any bytes: they only matter if they are a verified token's.
+    pub(crate) fn decide_known(&self, token: &[u8], route: Option<&Permission>) -> Option<Decision> {
         let verdict = self.cache.find(token)?;
+        let now = self.clock.now();
         let policy = self.policy.load();
         if self.keys.generation_at(now) != Some(verdict.keys) || policy.revision != verdict.policy {
             return None;
         }
-        match policy.validator.check_times(&verdict.caller, now.numeric_date()) {
-            Ok(()) => Some(Ok(verdict.caller)),
+        Some(match policy.validator.check_times(&verdict.caller, now.numeric_date()) {
+            Ok(()) => policy.permit(verdict.caller, route),
             Err(rejection) => {
                 self.cache.forget(token);
-                Some(Err(rejection))
+                Err(rejection.into())
             }
+        })
+    }
+
+    /// Decides with the keys at hand; `None` if others would have to be fetched first.
+    ///
+    /// Without any keys a token that no key could save is still refused as what it is, and costs nobody a fetch.
+    pub(crate) fn decide_now(&self, token: &str, route: Option<&Permission>) -> Option<Decision> {
+        let now = self.clock.now();
+        let decision = match self.keys.current() {
+            Some(keys) => self.decide_with(token, &keys, keys.generation(), now, route),
+            None => self.decide_with(token, &KeySet::default(), 0, now, route),
+        };
+        match decision {
+            Err(Denied { refusal: Refusal::Token(Rejection::UnknownKey), .. }) => None,
+            decision => Some(decision),
         }
+    }
+
+    /// Decides after asking the source for the key that the token names.
+    pub(crate) async fn decide_waiting(&self, token: &str, route: Option<&Permission>) -> Decision {
+        let key_id = UnverifiedJws::parse(token)?.key_id().ok_or(Rejection::KeyIdMissing)?.to_owned();
+        let keys = self.keys.keys_for(&key_id).await.map_err(Refusal::from)?;
+        self.decide_with(token, &keys, keys.generation(), self.clock.now(), route)
+    }
+
+    /// Decides from the signature up. The policy is loaded once: what it says about genuineness and what it says about
+    /// permission are never taken from two revisions.
+    fn decide_with(
+        &self,
+        token: &str,
+        keys: &KeySet,
+        generation: u64,
+        now: Timestamp,
+        route: Option<&Permission>,
+    ) -> Decision {
+        let policy = self.policy.load();
+        let caller = Arc::new(authenticate(token, keys, &policy.validator, now)?);
+        let verdict = Verdict { caller: Arc::clone(&caller), keys: generation, policy: policy.revision };
+        self.cache.insert(token, verdict);
+        policy.permit(caller, route)
     }
 }

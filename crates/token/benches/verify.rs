@@ -1,7 +1,6 @@
 //! How much of a verification is the signature? Run with `cargo bench -p countersign-token`.
 
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark prints and may stop")]
-#![expect(missing_docs, reason = "a benchmark has no readers")]
 
 #[path = "../../../benches/ratio.rs"]
 mod ratio;

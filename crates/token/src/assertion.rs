@@ -209,3 +209,51 @@ impl ClientAssertion {
         key.verifies(self.algorithm, &self.signing_input, &self.signature)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn read(value: Value) -> Result<Option<i64>, AssertionError> {
+        let mut claims = Map::new();
+        claims.insert("exp".to_owned(), value);
+        date(&claims, "exp")
+    }
+
+    #[test]
+    fn dates_come_as_numbers_floats_and_strings() {
+        for value in [json!(1_767_225_600), json!(1_767_225_600.827_4), json!("1767225600"), json!("1767225600.9")] {
+            assert_eq!(read(value), Ok(Some(1_767_225_600)));
+        }
+        assert_eq!(read(json!(0)), Ok(Some(0)));
+        assert_eq!(read(json!(253_402_300_799_i64)), Ok(Some(253_402_300_799)));
+        assert_eq!(date(&Map::new(), "exp"), Ok(None));
+    }
+
+    #[test]
+    fn what_is_no_date_is_refused() {
+        for value in [
+            json!(-1),
+            json!(253_402_300_800_i64),
+            json!(u64::MAX),
+            json!(1e300),
+            json!("inf"),
+            json!("nan"),
+            json!("0x10"),
+            json!(" 1"),
+            json!(""),
+            json!(null),
+            json!(true),
+            json!([1]),
+        ] {
+            assert_eq!(read(value.clone()), Err(AssertionError::Claim("exp")), "{value}");
+        }
+    }
+
+    #[test]
+    fn an_error_names_the_claim() {
+        assert_eq!(AssertionError::Claim("aud").to_string(), "the claim aud is missing or has the wrong type");
+    }
+}

@@ -153,3 +153,84 @@ fn sha256(bytes: &[u8]) -> [u8; 32] {
     out.copy_from_slice(digest::digest(&digest::SHA256, bytes).as_ref());
     out
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{PrivateKey, base64_encode_standard};
+
+    /// A self-signed certificate for a fresh key, and the key.
+    fn made() -> (Vec<u8>, PrivateKey) {
+        let pkcs8 = PrivateKey::generate_pkcs8().unwrap();
+        let der = rustls_pki_types::PrivatePkcs8KeyDer::from(pkcs8.as_slice());
+        let key = rcgen::KeyPair::from_pkcs8_der_and_sign_algo(&der, &rcgen::PKCS_RSA_SHA256).unwrap();
+        (certificate_for(&key), PrivateKey::from_pkcs8_der(&pkcs8).unwrap())
+    }
+
+    fn certificate_for(key: &rcgen::KeyPair) -> Vec<u8> {
+        let mut params = rcgen::CertificateParams::default();
+        params.distinguished_name = rcgen::DistinguishedName::new();
+        params.distinguished_name.push(rcgen::DnType::CommonName, "DemoClientApp");
+        params.not_before = rcgen::date_time_ymd(2026, 1, 1);
+        params.not_after = rcgen::date_time_ymd(2027, 1, 1);
+        params.self_signed(key).unwrap().der().to_vec()
+    }
+
+    fn pem(der: &[u8]) -> String {
+        format!("-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n", base64_encode_standard(der))
+    }
+
+    #[test]
+    fn a_certificate_names_its_key_and_dates() {
+        let (der, key) = made();
+        let certificate = Certificate::from_der(der.clone()).unwrap();
+        assert_eq!(certificate.der(), der);
+        assert!(certificate.public_key().same_key(key.public_key()));
+        assert_eq!(certificate.not_before(), NumericDate(1_767_225_600));
+        assert_eq!(certificate.not_after(), NumericDate(1_798_761_600));
+        assert_eq!(certificate.subject(), "CN=DemoClientApp");
+        assert_eq!(certificate.sha1_thumbprint(), sha1(&der));
+        assert_eq!(certificate.sha256_thumbprint(), sha256(&der));
+        assert_eq!(certificate.key_id(), base64url_encode(&sha1(&der)));
+        assert_eq!(certificate.key_id().len(), 27);
+        let hex = certificate.thumbprint_hex();
+        assert_eq!((hex.len(), &hex[..2]), (40, format!("{:02X}", sha1(&der)[0]).as_str()));
+        assert_eq!(format!("{certificate:?}"), format!("Certificate({hex})"));
+    }
+
+    #[test]
+    fn thumbprints_are_sha1_and_sha256() {
+        // FIPS 180-2, appendices A.1 and B.1.
+        assert_eq!(base64url_encode(&sha1(b"abc")), "qZk-NkcGgWq6PiVxeFDCbJzQ2J0");
+        assert_eq!(base64url_encode(&sha256(b"abc")), "ungWv48Bz-pBQUDeXa4iI7ADYaOWF3qctBD_YfIAFa0");
+    }
+
+    #[test]
+    fn pem_beside_a_key_is_read() {
+        let (der, _) = made();
+        let text = format!("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n{}", pem(&der));
+        assert_eq!(Certificate::from_pem(&text).unwrap().der(), der);
+        assert_eq!(Certificate::from_pem(&pem(&der).replace('\n', "\r\n")).unwrap().der(), der);
+    }
+
+    #[test]
+    fn what_is_no_certificate_is_refused_by_name() {
+        let (der, _) = made();
+        assert_eq!(Certificate::from_pem("").unwrap_err(), CertificateError::NoPem);
+        assert_eq!(Certificate::from_pem("-----BEGIN CERTIFICATE-----\n*\n").unwrap_err(), CertificateError::NoPem);
+        assert_eq!(Certificate::from_pem(&pem(b"no DER")).unwrap_err(), CertificateError::Malformed);
+        assert_eq!(Certificate::from_der(Vec::new()).unwrap_err(), CertificateError::Malformed);
+        assert_eq!(Certificate::from_der(der[..der.len() - 1].to_vec()).unwrap_err(), CertificateError::Malformed);
+        assert_eq!(Certificate::from_der([der, vec![0]].concat()).unwrap_err(), CertificateError::Malformed);
+        let elliptic = certificate_for(&rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).unwrap());
+        assert_eq!(Certificate::from_der(elliptic).unwrap_err(), CertificateError::NotRsa);
+    }
+
+    #[test]
+    fn a_certificate_with_a_weak_key_is_refused() {
+        let (mut der, _) = made();
+        let exponent = der.windows(5).position(|window| window == [2, 3, 1, 0, 1]).unwrap();
+        der[exponent + 4] = 0;
+        assert_eq!(Certificate::from_der(der).unwrap_err(), CertificateError::Key(KeyError::Exponent));
+    }
+}

@@ -209,3 +209,52 @@ impl<'de> de::Deserialize<'de> for Name<'de> {
         deserializer.deserialize_str(NameVisitor)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{PrivateKey, base64url_encode};
+
+    /// A signed token over any payload, and its key.
+    fn signed(payload: &[u8]) -> (String, PrivateKey) {
+        let key = PrivateKey::from_pkcs8_der(&PrivateKey::generate_pkcs8().unwrap()).unwrap();
+        let input = format!("{}.{}", base64url_encode(br#"{"alg":"PS256","kid":"k"}"#), base64url_encode(payload));
+        let signature = key.sign(Algorithm::Ps256, input.as_bytes()).unwrap();
+        (format!("{input}.{}", base64url_encode(&signature)), key)
+    }
+
+    #[test]
+    fn the_payload_comes_out_only_under_the_key_and_an_allowed_algorithm() {
+        let (token, key) = signed(b"any bytes \xff");
+        let jws = UnverifiedJws::parse(&token).unwrap();
+        assert_eq!(jws.key_id(), Some("k"));
+        let verify = |allowed: &[Algorithm]| jws.verify(key.public_key(), allowed);
+        assert_eq!(verify(&[Algorithm::Rs256, Algorithm::Ps256]).unwrap(), b"any bytes \xff");
+        assert_eq!(verify(&[]), Err(Rejection::AlgorithmNotAllowed));
+        assert_eq!(verify(&[Algorithm::Rs256]), Err(Rejection::AlgorithmNotAllowed));
+        let (_, other) = signed(b"x");
+        assert_eq!(jws.verify(other.public_key(), &[Algorithm::Ps256]), Err(Rejection::SignatureInvalid));
+    }
+
+    #[test]
+    fn an_unknown_algorithm_is_found_out_at_the_latest_when_verifying() {
+        let token = format!("{}.AA.AA", base64url_encode(br#"{"alg":"HS256"}"#));
+        let jws = UnverifiedJws::parse(&token).unwrap();
+        let (_, key) = signed(b"x");
+        assert_eq!(jws.key_id(), None);
+        assert_eq!(jws.verify(key.public_key(), &[Algorithm::Rs256]), Err(Rejection::AlgorithmNotAllowed));
+    }
+
+    #[test]
+    fn the_first_member_that_must_not_be_there_is_named() {
+        let refusal = |header: &str| {
+            UnverifiedJws::parse(&format!("{}.AA.AA", base64url_encode(header.as_bytes()))).map(|_| ()).unwrap_err()
+        };
+        assert_eq!(refusal(r#"{"alg":"RS256","jku":"x","crit":[]}"#), Rejection::KeyInHeader("jku"));
+        assert_eq!(refusal(r#"{"crit":[],"jku":"x","alg":"RS256"}"#), Rejection::CriticalHeader);
+        assert_eq!(refusal(r#"{"alg":"RS256","typ":"x","zip":"DEF","kid":""}"#), Rejection::Type);
+        assert_eq!(refusal(r#"{"alg":"RS256","kid":"","nonce":"x"}"#), Rejection::KeyIdMalformed);
+        assert_eq!(refusal(r#"{"crit":[],"crit":[],"alg":"RS256"}"#), Rejection::HeaderDuplicate);
+        assert_eq!(refusal(r#"{"crit":[]}"#), Rejection::HeaderMalformed);
+    }
+}

@@ -214,6 +214,7 @@ fn read_key(jwk: &Map<String, Value>) -> Result<VerificationKey, &'static str> {
         |name| string(jwk, name)?.and_then(|text| base64url_decode_strict(text).ok()).ok_or("n or e is not base64url");
     let key = PublicKey::from_components(&integer("n")?, &integer("e")?).map_err(|error| match error {
         KeyError::ModulusSize => "the modulus is not between 2048 and 8192 bits",
+        KeyError::EvenModulus => "the modulus is even",
         KeyError::Exponent => "the exponent is not an odd number from 3 to 33 bits",
         KeyError::Roca => "the modulus was made by a faulty generator (CVE-2017-15361)",
         KeyError::Refused => "the crypto library refused the key",

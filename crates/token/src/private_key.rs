@@ -106,3 +106,64 @@ impl PrivateKey {
         Ok(signature)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base64_encode_standard;
+
+    fn pem(label: &str, der: &[u8]) -> String {
+        format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", base64_encode_standard(der))
+    }
+
+    /// The PKCS#1 key inside a PKCS#8 one: the last octet string, which here begins after a fixed head.
+    fn pkcs1(pkcs8: &[u8]) -> &[u8] {
+        let head = pkcs8.windows(2).position(|window| window == [0x04, 0x82]).unwrap();
+        &pkcs8[head + 4..]
+    }
+
+    #[test]
+    fn both_forms_of_pem_are_the_same_key() {
+        let der = PrivateKey::generate_pkcs8().unwrap();
+        let key = PrivateKey::from_pkcs8_der(&der).unwrap();
+        let certificate = pem("CERTIFICATE", b"not looked at");
+        for text in [
+            pem("PRIVATE KEY", &der),
+            certificate + &pem("PRIVATE KEY", &der),
+            pem("RSA PRIVATE KEY", pkcs1(&der)),
+            pem("PRIVATE KEY", &der).replace('\n', "\r\n"),
+        ] {
+            assert!(PrivateKey::from_pem(&text).unwrap().public_key().same_key(key.public_key()));
+        }
+    }
+
+    #[test]
+    fn what_is_no_rsa_key_is_refused_by_name() {
+        let refused = |text: &str| PrivateKey::from_pem(text).unwrap_err();
+        assert_eq!(refused(""), PrivateKeyError::NoPem);
+        assert_eq!(refused(&pem("CERTIFICATE", b"x")), PrivateKeyError::NoPem);
+        assert_eq!(refused(&pem("ENCRYPTED PRIVATE KEY", b"x")), PrivateKeyError::Encrypted);
+        let old = "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,00\n\nAAAA\n";
+        assert_eq!(refused(&format!("{old}-----END RSA PRIVATE KEY-----\n")), PrivateKeyError::Encrypted);
+        assert_eq!(refused(&pem("PRIVATE KEY", b"x")), PrivateKeyError::NotRsa);
+        assert_eq!(refused(&pem("RSA PRIVATE KEY", b"x")), PrivateKeyError::NotRsa);
+        assert_eq!(refused(&pem("EC PRIVATE KEY", b"x")), PrivateKeyError::NotRsa);
+        let elliptic = rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).unwrap();
+        assert_eq!(refused(&elliptic.serialize_pem()), PrivateKeyError::NotRsa);
+        assert_eq!(PrivateKey::from_pkcs8_der(&[]).unwrap_err(), PrivateKeyError::NotRsa);
+    }
+
+    #[test]
+    fn numbers_that_do_not_fit_together_are_refused() {
+        let mut der = PrivateKey::generate_pkcs8().unwrap();
+        let middle = der.len() / 2;
+        der[middle] ^= 1;
+        assert_eq!(PrivateKey::from_pkcs8_der(&der).unwrap_err(), PrivateKeyError::NotRsa);
+    }
+
+    #[test]
+    fn debug_shows_nothing() {
+        let key = PrivateKey::from_pkcs8_der(&PrivateKey::generate_pkcs8().unwrap()).unwrap();
+        assert_eq!(format!("{key:?}"), "PrivateKey(RSA, 2048 bits, [redacted])");
+    }
+}

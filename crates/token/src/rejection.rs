@@ -204,3 +204,136 @@ impl Rejection {
         )
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    /// One of each variant, in the order of the enum.
+    const ALL: [Rejection; 41] = [
+        Rejection::TooLarge,
+        Rejection::NotCompactJws,
+        Rejection::Base64("header"),
+        Rejection::HeaderMalformed,
+        Rejection::HeaderDuplicate,
+        Rejection::CriticalHeader,
+        Rejection::KeyInHeader("jwk"),
+        Rejection::HeaderUnsupported("zip"),
+        Rejection::GraphToken,
+        Rejection::Type,
+        Rejection::AlgorithmNotAllowed,
+        Rejection::KeyIdMissing,
+        Rejection::KeyIdMalformed,
+        Rejection::UnknownKey,
+        Rejection::KeyAlgorithmMismatch,
+        Rejection::ThumbprintMismatch,
+        Rejection::SignatureInvalid,
+        Rejection::ClaimsMalformed,
+        Rejection::ClaimDuplicate,
+        Rejection::TooManyClaims,
+        Rejection::ClaimMissing("aud"),
+        Rejection::ClaimType("exp"),
+        Rejection::ClaimRange("nbf"),
+        Rejection::Expired,
+        Rejection::NotYetValid,
+        Rejection::IssuedInFuture,
+        Rejection::VersionUnknown,
+        Rejection::VersionNotAllowed,
+        Rejection::TenantMalformed,
+        Rejection::TenantNotAllowed,
+        Rejection::IssuerMismatch,
+        Rejection::KeyIssuerMismatch,
+        Rejection::AudienceMismatch,
+        Rejection::IdToken,
+        Rejection::CallerMalformed,
+        Rejection::KindContradictory,
+        Rejection::KindNotAllowed,
+        Rejection::ClientNotAllowed,
+        Rejection::NoPermission,
+        Rejection::RoleMissing,
+        Rejection::ScopeMissing,
+    ];
+
+    /// Whether `ALL` is complete: a new variant does not compile here until it stands in both lists.
+    const fn place(rejection: Rejection) -> usize {
+        match rejection {
+            Rejection::TooLarge => 0,
+            Rejection::NotCompactJws => 1,
+            Rejection::Base64(_) => 2,
+            Rejection::HeaderMalformed => 3,
+            Rejection::HeaderDuplicate => 4,
+            Rejection::CriticalHeader => 5,
+            Rejection::KeyInHeader(_) => 6,
+            Rejection::HeaderUnsupported(_) => 7,
+            Rejection::GraphToken => 8,
+            Rejection::Type => 9,
+            Rejection::AlgorithmNotAllowed => 10,
+            Rejection::KeyIdMissing => 11,
+            Rejection::KeyIdMalformed => 12,
+            Rejection::UnknownKey => 13,
+            Rejection::KeyAlgorithmMismatch => 14,
+            Rejection::ThumbprintMismatch => 15,
+            Rejection::SignatureInvalid => 16,
+            Rejection::ClaimsMalformed => 17,
+            Rejection::ClaimDuplicate => 18,
+            Rejection::TooManyClaims => 19,
+            Rejection::ClaimMissing(_) => 20,
+            Rejection::ClaimType(_) => 21,
+            Rejection::ClaimRange(_) => 22,
+            Rejection::Expired => 23,
+            Rejection::NotYetValid => 24,
+            Rejection::IssuedInFuture => 25,
+            Rejection::VersionUnknown => 26,
+            Rejection::VersionNotAllowed => 27,
+            Rejection::TenantMalformed => 28,
+            Rejection::TenantNotAllowed => 29,
+            Rejection::IssuerMismatch => 30,
+            Rejection::KeyIssuerMismatch => 31,
+            Rejection::AudienceMismatch => 32,
+            Rejection::IdToken => 33,
+            Rejection::CallerMalformed => 34,
+            Rejection::KindContradictory => 35,
+            Rejection::KindNotAllowed => 36,
+            Rejection::ClientNotAllowed => 37,
+            Rejection::NoPermission => 38,
+            Rejection::RoleMissing => 39,
+            Rejection::ScopeMissing => 40,
+        }
+    }
+
+    #[test]
+    fn the_list_is_complete() {
+        for (index, rejection) in ALL.into_iter().enumerate() {
+            assert_eq!(place(rejection), index, "{rejection:?}");
+        }
+    }
+
+    #[test]
+    fn codes_are_unique_and_those_that_were_promised() {
+        let codes: Vec<_> = ALL.iter().map(Rejection::code).collect();
+        assert_eq!(codes.iter().collect::<BTreeSet<_>>().len(), ALL.len());
+        let promised: Vec<_> = include_str!("../tests/golden/rejection_codes.txt").lines().collect();
+        assert_eq!(codes, promised, "programs depend on these: add new ones, change none");
+        assert!(codes.iter().all(|code| code.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_'))));
+    }
+
+    #[test]
+    fn texts_are_fragments_that_name_their_subject() {
+        let mut texts = BTreeSet::new();
+        for rejection in ALL {
+            let text = rejection.to_string();
+            assert!(!text.ends_with('.') && text.starts_with(|letter: char| !letter.is_uppercase()), "{text}");
+            assert!(rejection.subject().is_none_or(|subject| text.contains(subject)), "{text}");
+            assert!(texts.insert(text), "two texts are the same: {rejection:?}");
+        }
+    }
+
+    #[test]
+    fn forbidden_is_what_is_asked_after_everything_else() {
+        let forbidden: Vec<_> = ALL.iter().filter(|rejection| rejection.is_forbidden()).map(Rejection::code).collect();
+        let expected = ["kind_not_allowed", "client_not_allowed", "no_permission", "role_missing", "scope_missing"];
+        assert_eq!(forbidden, expected);
+    }
+}

@@ -128,3 +128,54 @@ impl JwsSigner {
         Ok(token)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::base64url_decode_strict;
+
+    fn key() -> SigningKey {
+        SigningKey::from_pkcs8_der("key-1", &SigningKey::generate_pkcs8().unwrap()).unwrap()
+    }
+
+    #[test]
+    fn a_token_is_header_claims_and_a_signature_over_both() {
+        let key = key();
+        for algorithm in [Algorithm::Rs256, Algorithm::Ps256] {
+            let header = json!({"alg": algorithm.name(), "kid": "key-1"});
+            let signer = key.signer(algorithm, &header).unwrap();
+            assert_eq!(signer.key_id(), "key-1");
+            // Payloads of every length modulo three, the empty one too.
+            for payload in ["{}", "{ }", "{  }", "", "{\"sub\":\"ü\"}"] {
+                let token = signer.sign_payload(payload.as_bytes()).unwrap();
+                let parts: Vec<_> = token.split('.').map(|part| base64url_decode_strict(part).unwrap()).collect();
+                assert_eq!(parts[0], header.to_string().as_bytes());
+                assert_eq!(parts[1], payload.as_bytes());
+                let input = &token[..token.rfind('.').unwrap()];
+                assert!(key.private_key().public_key().verifies(algorithm, input.as_bytes(), &parts[2]));
+            }
+        }
+    }
+
+    #[test]
+    fn claims_are_written_as_json() {
+        let token = key().signer(Algorithm::Rs256, &json!({})).unwrap().sign(&json!({"exp": 1, "a": [null]})).unwrap();
+        let payload = base64url_decode_strict(token.split('.').nth(1).unwrap()).unwrap();
+        assert_eq!(serde_json::from_slice::<serde_json::Value>(&payload).unwrap(), json!({"exp": 1, "a": [null]}));
+    }
+
+    #[test]
+    fn what_is_not_json_is_an_error() {
+        let odd: std::collections::BTreeMap<Vec<u8>, u8> = [(vec![1], 1)].into();
+        assert!(matches!(key().signer(Algorithm::Rs256, &odd), Err(SigningError::Json(_))));
+        let signer = key().signer(Algorithm::Rs256, &json!({})).unwrap();
+        assert!(matches!(signer.sign(&odd), Err(SigningError::Json(_))));
+    }
+
+    #[test]
+    fn debug_shows_the_name_only() {
+        assert_eq!(format!("{:?}", key()), "SigningKey { key_id: \"key-1\", .. }");
+    }
+}

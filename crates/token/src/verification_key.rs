@@ -16,6 +16,9 @@ pub enum KeyError {
     /// The modulus is shorter than 2048 or longer than 8192 bits, or has leading zeros (RFC 7518 §3.3).
     #[error("the RSA modulus is not between 2048 and 8192 bits")]
     ModulusSize,
+    /// The modulus is even, so 2 divides it: nothing signs or verifies with that.
+    #[error("the RSA modulus is even")]
+    EvenModulus,
     /// The exponent is even, 1, or absurdly large.
     #[error("the RSA exponent is not an odd number from 3 to 33 bits")]
     Exponent,
@@ -53,6 +56,10 @@ impl PublicKey {
         if !(256..=1024).contains(&modulus.len()) || modulus[0] == 0 || (modulus.len() == 256 && modulus[0] & 0x80 == 0)
         {
             return Err(KeyError::ModulusSize);
+        }
+        // aws-lc parses an even modulus and only fails when it is used.
+        if modulus[modulus.len() - 1].is_multiple_of(2) {
+            return Err(KeyError::EvenModulus);
         }
         if !exponent_is_sound(exponent) {
             return Err(KeyError::Exponent);
@@ -165,5 +172,94 @@ impl VerificationKey {
     /// Whether this key may verify `algorithm`: a key that states its `alg` is for that one only (RFC 7517 §4.4).
     pub(crate) fn fits(&self, algorithm: Algorithm) -> bool {
         self.algorithm.is_none_or(|stated| stated == algorithm)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::PrivateKey;
+
+    const F4: [u8; 3] = [1, 0, 1];
+
+    fn private() -> PrivateKey {
+        PrivateKey::from_pkcs8_der(&PrivateKey::generate_pkcs8().unwrap()).unwrap()
+    }
+
+    #[test]
+    fn weak_components_are_refused_by_name() {
+        let key = private();
+        let modulus = key.public_key().modulus();
+        let refused = |modulus: &[u8], exponent: &[u8]| PublicKey::from_components(modulus, exponent).unwrap_err();
+        assert_eq!(refused(&[], &F4), KeyError::ModulusSize);
+        assert_eq!(refused(&modulus[..255], &F4), KeyError::ModulusSize);
+        assert_eq!(refused(&[&[0], modulus].concat(), &F4), KeyError::ModulusSize);
+        assert_eq!(refused(&[&[0x7f], &modulus[1..]].concat(), &F4), KeyError::ModulusSize);
+        assert_eq!(refused(&[modulus.repeat(4).as_slice(), &[1]].concat(), &F4), KeyError::ModulusSize);
+        assert_eq!(refused(&[&modulus[..255], &[2]].concat(), &F4), KeyError::EvenModulus);
+        for exponent in [&[][..], &[1], &[4], &[0, 3]] {
+            assert_eq!(refused(modulus, exponent), KeyError::Exponent);
+        }
+        assert!(PublicKey::from_components(modulus, &[3]).is_ok());
+    }
+
+    #[test]
+    fn a_modulus_with_the_roca_fingerprint_is_refused() {
+        // The smallest multiple of all those primes above 2^2047, plus one: one is 65537^0 modulo each of them.
+        let primes: [u128; 38] = [
+            3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61, 67, 71, 73, 79, 83, 89, 97, 101, 103, 107,
+            109, 113, 127, 131, 137, 139, 149, 151, 157, 163, 167,
+        ];
+        let mut modulus = vec![0_u8; 256];
+        modulus[0] = 0x80;
+        modulus[255] = 1;
+        // Add 2^k until each residue is one: long division by small numbers, then a carry; Chinese remainders in bytes.
+        let residue =
+            |bytes: &[u8], prime: u128| bytes.iter().fold(0, |sum, &byte| (sum * 256 + u128::from(byte)) % prime);
+        let mut product = vec![0_u8; 256];
+        product[255] = 2;
+        for prime in primes {
+            while residue(&modulus, prime) != 1 {
+                add(&mut modulus, &product);
+            }
+            let factor = product.clone();
+            (1..prime).for_each(|_| add(&mut product, &factor));
+        }
+        assert_eq!(PublicKey::from_components(&modulus, &F4).unwrap_err(), KeyError::Roca);
+    }
+
+    /// Adds big-endian numbers of one length.
+    fn add(sum: &mut [u8], other: &[u8]) {
+        let mut carry = 0;
+        for (byte, other) in sum.iter_mut().zip(other).rev() {
+            let total = u16::from(*byte) + u16::from(*other) + carry;
+            *byte = total as u8;
+            carry = total >> 8;
+        }
+        assert_eq!(carry, 0);
+    }
+
+    #[test]
+    fn a_signature_verifies_under_its_own_key_message_and_algorithm() {
+        let (key, other) = (private(), private());
+        for algorithm in [Algorithm::Rs256, Algorithm::Rs384, Algorithm::Rs512, Algorithm::Ps256] {
+            let signature = key.sign(algorithm, b"message").unwrap();
+            assert!(key.public_key().verifies(algorithm, b"message", &signature));
+            assert!(!key.public_key().verifies(algorithm, b"massage", &signature));
+            assert!(!other.public_key().verifies(algorithm, b"message", &signature));
+            for another in [Algorithm::Rs256, Algorithm::Rs384, Algorithm::Rs512, Algorithm::Ps256] {
+                assert_eq!(key.public_key().verifies(another, b"message", &signature), another == algorithm);
+            }
+            assert!(!key.public_key().verifies(algorithm, b"message", &signature[1..]));
+            assert!(!key.public_key().verifies(algorithm, b"message", &[]));
+        }
+    }
+
+    #[test]
+    fn clones_are_the_same_key() {
+        let key = private();
+        assert!(key.public_key().clone().same_key(key.public_key()));
+        assert!(!private().public_key().same_key(key.public_key()));
+        assert_eq!(format!("{:?}", key.public_key()), "PublicKey(RSA, 2048 bits)");
     }
 }

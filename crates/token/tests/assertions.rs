@@ -182,7 +182,7 @@ fn azure_identity_aio_pads_whole_segments() {
     let header = json!({"alg": "RS256", "typ": "JWT", "x5t": sha1(certificate()), "pad": ""});
     // Fill up until each segment has padding: lengths that are no multiples of three.
     let fill = |mut value: Value, name: &str| {
-        while value.to_string().len() % 3 == 0 {
+        while value.to_string().len().is_multiple_of(3) {
             value[name] = format!("{}x", value[name].as_str().unwrap_or_default()).into();
         }
         padded(encode(&value))

@@ -136,7 +136,7 @@ fn mutate(object: &mut Value, mutations: Vec<(String, Index, Option<Value>)>) {
         let chosen = if existing.is_empty() { name.clone() } else { index.get(&existing).clone() };
         match value {
             // Half of the new values replace one that is there.
-            Some(value) if name.len() % 2 == 0 => drop(map.insert(chosen, value)),
+            Some(value) if name.len().is_multiple_of(2) => drop(map.insert(chosen, value)),
             Some(value) => drop(map.insert(name, value)),
             None => drop(map.remove(&chosen)),
         }

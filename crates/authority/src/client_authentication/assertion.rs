@@ -11,7 +11,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use crate::core::Core;
 use crate::refused::Refused;
-use crate::registry::Client;
+use crate::registry::{Client, RegisteredCertificate};
 
 /// How far clocks may differ, in seconds.
 const SKEW: i64 = 300;
@@ -58,15 +58,9 @@ pub(super) fn prove<D: Directory>(
         return Err(Refused::new(AadSts::ASSERTION_SUBJECT_MISMATCH));
     }
     let thumbprint = || assertion.thumbprints().next().map(hex_upper).unwrap_or_default();
-    let registered = client
-        .certificates
-        .iter()
-        .find(|entry| assertion.names(&entry.certificate.sha1_thumbprint(), &entry.certificate.sha256_thumbprint()))
-        .ok_or_else(|| {
-            Refused::new(AadSts::CERTIFICATE_NOT_REGISTERED)
-                .with("thumbprint", thumbprint())
-                .with("app_id", app_id.clone())
-        })?;
+    let registered = registered_certificate(client, assertion, now).ok_or_else(|| {
+        Refused::new(AadSts::CERTIFICATE_NOT_REGISTERED).with("thumbprint", thumbprint()).with("app_id", app_id.clone())
+    })?;
     let describe = |aadsts| {
         Refused::new(aadsts)
             .with("thumbprint", thumbprint())
@@ -80,7 +74,8 @@ pub(super) fn prove<D: Directory>(
     if !registered.credential.is_valid_at(now) {
         return Err(describe(AadSts::CERTIFICATE_EXPIRED));
     }
-    if !assertion.audiences().iter().any(|audience| is_own_audience(core, tenant, audience)) {
+    // All of them: one that was meant for somebody else too could have been asked for by them (CVE-2025-27370).
+    if !assertion.audiences().iter().all(|audience| is_own_audience(core, tenant, audience)) {
         return Err(Refused::new(AadSts::ASSERTION_AUDIENCE_MISMATCH));
     }
     let seconds = now.as_unix_seconds();
@@ -92,6 +87,21 @@ pub(super) fn prove<D: Directory>(
             .with("expires", iso(Timestamp::from_unix_seconds(assertion.expires()))));
     }
     Ok(())
+}
+
+/// The certificate that the header names, by the first of its thumbprints that fits any. Of several registrations of one
+/// certificate, one that is valid now.
+fn registered_certificate<'c>(
+    client: &'c Client,
+    assertion: &ClientAssertion,
+    now: Timestamp,
+) -> Option<&'c RegisteredCertificate> {
+    assertion.thumbprints().find_map(|named| {
+        let fits = |entry: &&RegisteredCertificate| {
+            entry.certificate.sha256_thumbprint() == named || entry.certificate.sha1_thumbprint() == named
+        };
+        client.certificates.iter().filter(fits).max_by_key(|entry| entry.credential.is_valid_at(now))
+    })
 }
 
 /// Whether `audience` is one of the spellings of this tenant's authority that real clients use: the token endpoints of

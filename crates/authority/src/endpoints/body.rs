@@ -11,15 +11,12 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 
 use crate::refused::Refused;
 
-/// How long a sender may take for its body.
-const PATIENCE: Duration = Duration::from_secs(15);
-
-/// The token request in the body.
-pub(super) async fn token_request(request: Request) -> Result<TokenRequest, Refused> {
+/// The token request in the body, for which its sender has this long.
+pub(super) async fn token_request(request: Request, patience: Duration) -> Result<TokenRequest, Refused> {
     let content_type = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let is_form = is_form_content_type(content_type);
     let malformed = || Refused::new(AadSts::MALFORMED_REQUEST);
-    let collected = tokio::time::timeout(PATIENCE, Limited::new(request.into_body(), MAX_FORM_BYTES).collect()).await;
+    let collected = tokio::time::timeout(patience, Limited::new(request.into_body(), MAX_FORM_BYTES).collect()).await;
     let body = match collected {
         Err(_) => {
             let status = StatusCode::REQUEST_TIMEOUT.as_u16();

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::extract::{Path, Query, Request, State};
+use axum::extract::{Query, Request, State};
 use axum::response::Response;
 use countersign_directory::Directory;
 use countersign_protocol::{
@@ -13,7 +13,7 @@ use countersign_token::ClientId;
 use http::{HeaderName, HeaderValue};
 use serde::Deserialize;
 
-use super::{Place, exchange, place};
+use super::{Place, TenantPath, exchange, place, tenant_text};
 use crate::core::Core;
 use crate::exchange::AnswerKind;
 use crate::refused::Refused;
@@ -21,12 +21,12 @@ use crate::refused::Refused;
 /// `/{tenant}[/v2.0]/.well-known/openid-configuration`
 pub(super) async fn metadata<D: Directory>(
     State(core): State<Arc<Core<D>>>,
-    Path(tenant): Path<String>,
+    tenant: TenantPath,
     version: EndpointVersion,
     request: Request,
 ) -> Response {
     let exchange = exchange(&core, request.headers(), AnswerKind::Discovery);
-    let served = match place(&core, &tenant, true).await {
+    let served = match place(&core, tenant_text(&tenant), true).await {
         Ok(Place::Alias(alias)) => Ok((alias, None)),
         Ok(Place::Tenant(tenant)) => Ok((ServedTenant::Tenant(tenant.id), Some(tenant.region_scope.clone()))),
         Err(refused) => Err(refused),
@@ -56,12 +56,12 @@ fn app_id(query: Option<&str>) -> Option<ClientId> {
 /// `/{tenant}/discovery[/v2.0]/keys`
 pub(super) async fn keys<D: Directory>(
     State(core): State<Arc<Core<D>>>,
-    Path(tenant): Path<String>,
+    tenant: TenantPath,
     version: EndpointVersion,
     request: Request,
 ) -> Response {
     let exchange = exchange(&core, request.headers(), AnswerKind::Discovery);
-    if let Err(refused) = place(&core, &tenant, true).await {
+    if let Err(refused) = place(&core, tenant_text(&tenant), true).await {
         return exchange.refuse(&refused);
     }
     match key_set(&core).await {

@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, Request, State};
+use axum::extract::{Request, State};
 use axum::response::Response;
 use countersign_directory::{Directory, Tenant};
 use countersign_protocol::{AadSts, EndpointVersion, GrantType, ServedTenant, TokenRequest, TokenResponse};
 use http::{HeaderMap, Method};
 use uuid::Uuid;
 
-use super::{Place, body, exchange, place};
+use super::{Place, TenantPath, body, exchange, place, tenant_text};
 use crate::client_authentication::authenticate;
 use crate::core::Core;
 use crate::exchange::{AnswerKind, Exchange};
@@ -19,13 +19,13 @@ use crate::refused::Refused;
 /// Handles every method, since Entra answers a GET with a code of its own.
 pub(super) async fn token<D: Directory>(
     State(core): State<Arc<Core<D>>>,
-    Path(tenant): Path<String>,
+    tenant: TenantPath,
     version: EndpointVersion,
     request: Request,
 ) -> Response {
     let mut exchange = exchange(&core, request.headers(), AnswerKind::Token);
     exchange.correlate(id_in_query(request.uri().query()));
-    match steps(&core, &tenant, version, request, &mut exchange).await {
+    match steps(&core, tenant_text(&tenant), version, request, &mut exchange).await {
         Ok(response) => exchange.answer(response.to_json(version)),
         Err(refused) => exchange.refuse(&refused),
     }
@@ -43,7 +43,7 @@ async fn steps<D: Directory>(
     }
     let place = place(core, tenant, false).await?;
     let caller_headers = request.headers().clone();
-    let form = body::token_request(request).await?;
+    let form = body::token_request(request, core.patience).await?;
     exchange.correlate(form.client_request_id);
     exchange.note_telemetry(form.telemetry);
     let grant = form.grant_type.as_deref().filter(|grant| !grant.is_empty());

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use countersign_authority::{Authority, AuthorityBuilder};
+use countersign_authority::{Authority, AuthorityBuilder, Storage};
 use countersign_directory::DirectoryFile;
 use countersign_discovery::{HttpsTransport, Limits, Transport};
 use countersign_token::{FakeClock, Timestamp};
@@ -50,7 +50,12 @@ pub(crate) fn directory() -> DirectoryFile {
 
 /// The usual directory, with more members for the client's registration.
 pub(crate) fn directory_with(client_members: &str) -> DirectoryFile {
-    let text = format!(
+    DirectoryFile::parse("test.yaml", &directory_text(client_members, "")).unwrap().file
+}
+
+/// The usual directory's text, with more members for the client's registration and more applications.
+pub(crate) fn directory_text(client_members: &str, more_applications: &str) -> String {
+    format!(
         r#"
 tenants:
 - tenantId: {TENANT}
@@ -74,14 +79,14 @@ tenants:
     - {{displayName: demo, secretText: "{SECRET}", endDateTime: "2027-01-01T00:00:00Z"}}
     - {{displayName: old, secretText: "expired-secret-0123456789", endDateTime: "2025-01-01T00:00:00Z"}}
     {client_members}
+  {more_applications}
   - {{appId: 11111111-1111-4111-8111-111111111111, displayName: NoPrincipal, servicePrincipal: false, passwordCredentials: [{{displayName: s, secretText: "{SECRET}"}}]}}
   appRoleAssignments: [{{client: DemoClientApp, resource: DemoResourceApp, role: Resource.Read}}]
 - tenantId: {OTHER_TENANT}
   displayName: Fabrikam
   domains: [fabrikam.com]
 "#
-    );
-    DirectoryFile::parse("test.yaml", &text).unwrap().file
+    )
 }
 
 impl Kit {
@@ -99,6 +104,12 @@ impl Kit {
         let transport =
             HttpsTransport::builder().only_roots_pem(authority.ca_pem().as_bytes()).unwrap().build().unwrap();
         Self { authority, clock, transport }
+    }
+
+    /// The usual directory on disk, at the usual time.
+    pub(crate) async fn on_disk(data: &std::path::Path) -> Self {
+        let clock = FakeClock::at(Timestamp::from_unix_seconds(NOW));
+        Self::from(on_disk(data, &clock).directory(directory()), clock).await
     }
 
     pub(crate) fn url(&self, path: &str) -> String {
@@ -136,6 +147,11 @@ impl Kit {
         let form = format!("grant_type=client_credentials&client_id={CLIENT}&client_secret={SECRET}&scope={scope}");
         self.post(&format!("/{TENANT}/oauth2/v2.0/token"), &form).await
     }
+}
+
+/// An authority that keeps what it knows in `data`.
+pub(crate) fn on_disk(data: &std::path::Path, clock: &FakeClock) -> AuthorityBuilder {
+    Authority::builder().clock(Arc::new(clock.clone())).storage(Storage::Data(data.to_owned()))
 }
 
 /// A token's claims, unverified.

@@ -46,23 +46,21 @@ pub(super) fn read_all(
     file_wide: &mut FileWide,
     issues: &mut Issues,
 ) -> Vec<ApplicationEntry> {
-    let mut uris = Unique::of("identifier URI");
-    let mut ids = Unique::of("id");
-    let entries: Vec<_> = views.iter().filter_map(|view| read(view, tenant, file_wide, issues)).collect();
-    for entry in &entries {
-        for (index, uri) in entry.application.identifier_uris().iter().enumerate() {
-            uris.note(uri.as_str(), uri, &entry.at.below(&format!("identifierUris[{index}]"), None), issues);
-        }
-        let id = entry.application.object_id();
-        ids.note(id, &id.to_string(), &entry.at, issues);
-    }
-    entries
+    let mut tenant_wide = TenantWide { uris: Unique::of("identifier URI"), ids: Unique::of("id") };
+    views.iter().filter_map(|view| read(view, tenant, file_wide, &mut tenant_wide, issues)).collect()
+}
+
+/// What is unique in a tenant.
+struct TenantWide {
+    uris: Unique<String>,
+    ids: Unique<ObjectId>,
 }
 
 fn read(
     view: &View<'_>,
     tenant: TenantId,
     file_wide: &mut FileWide,
+    tenant_wide: &mut TenantWide,
     issues: &mut Issues,
 ) -> Option<ApplicationEntry> {
     let mut fields = view.object(issues)?;
@@ -100,7 +98,14 @@ fn read(
             None => issues.warning(&below(view, path), what, "it is kept and has no effect; check its spelling"),
         }
     }
-    check(&registration?, view, issues);
+    let registration = registration?;
+    check(&registration, view, issues);
+    for (index, uri) in registration.identifier_uris.iter().enumerate() {
+        tenant_wide.uris.note(uri.clone(), uri, &below(view, &format!("identifierUris[{index}]")), issues);
+    }
+    if let Some(id) = registration.id {
+        tenant_wide.ids.note(id, &id.to_string(), &below(view, "id"), issues);
+    }
     app_id?;
     match Application::from_document(tenant, Value::Object(document)) {
         Ok(application) => Some(ApplicationEntry { at: view.at.clone(), application, credentials, principal }),
@@ -232,10 +237,18 @@ fn check_values<'a>(
         }
         let Some(value) = value else { continue };
         if !values.insert(value) {
-            issues.error(&at("value"), format!("another {what} has the value `{value}`"), "give one of them another value");
+            issues.error(
+                &at("value"),
+                format!("another {what} has the value `{value}`"),
+                "give one of them another value",
+            );
         }
         if value.contains(char::is_whitespace) {
-            issues.error(&at("value"), format!("the value `{value}` has a blank"), "write it in one word, such as Orders.Read");
+            issues.error(
+                &at("value"),
+                format!("the value `{value}` has a blank"),
+                "write it in one word, such as Orders.Read",
+            );
         } else if !is_permission_value(value) {
             let what = format!("the value of the {what} has other characters than Entra allows");
             issues.error(&at("value"), what, "use letters, digits, dots and dashes, at most 120, not a dot first");

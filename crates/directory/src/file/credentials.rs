@@ -140,7 +140,11 @@ fn read_certificate(view: &View<'_>, app_id: ClientId, issues: &mut Issues) -> O
     fields.warn_of_others(issues);
     if key_type != "AsymmetricX509Cert" || usage != "Verify" {
         let what = format!("a key of type `{key_type}` for usage `{usage}` authenticates no client");
-        issues.warning(&fields.at, what, "the entry is left out; write AsymmetricX509Cert and Verify for a client's certificate");
+        issues.warning(
+            &fields.at,
+            what,
+            "the entry is left out; write AsymmetricX509Cert and Verify for a client's certificate",
+        );
         return None;
     }
     let certificate = match (key, pem) {
@@ -151,8 +155,13 @@ fn read_certificate(view: &View<'_>, app_id: ClientId, issues: &mut Issues) -> O
             return None;
         }
         (None, None) => {
-            let what = "neither `key` nor `certificatePem`: an export leaves the certificate out unless it is asked for";
-            issues.warning(&fields.at, what, "add one of them, or export with $select=keyCredentials; the entry is left out");
+            let what =
+                "neither `key` nor `certificatePem`: an export leaves the certificate out unless it is asked for";
+            issues.warning(
+                &fields.at,
+                what,
+                "add one of them, or export with $select=keyCredentials; the entry is left out",
+            );
             return None;
         }
     };
@@ -196,7 +205,8 @@ fn from_base64(view: &View<'_>, issues: &mut Issues) -> Option<Certificate> {
     if let Some(pem) = std::str::from_utf8(&der).ok().filter(|text| text.contains("-----BEGIN")) {
         return from_pem(pem, &view.at, issues);
     }
-    let as_pkcs1 = || PrivateKey::from_pem(&format!("-----BEGIN RSA PRIVATE KEY-----\n{text}\n-----END RSA PRIVATE KEY-----\n"));
+    let as_pkcs1 =
+        || PrivateKey::from_pem(&format!("-----BEGIN RSA PRIVATE KEY-----\n{text}\n-----END RSA PRIVATE KEY-----\n"));
     if PrivateKey::from_pkcs8_der(&der).is_ok() || as_pkcs1().is_ok() {
         issues.error(&view.at, PRIVATE_KEY, PRIVATE_KEY_MEND);
         return None;
@@ -219,7 +229,11 @@ fn read_federated(view: &View<'_>, app_id: ClientId, issues: &mut Issues) -> Opt
         if (3..=120).contains(&name.len()) && name.chars().all(allowed) {
             return Some(name);
         }
-        issues.error(&view.at, "not a name of a federated credential", "write 3 to 120 letters, digits, dashes, underscores");
+        issues.error(
+            &view.at,
+            "not a name of a federated credential",
+            "write 3 to 120 letters, digits, dashes, underscores",
+        );
         None
     });
     let mut compared = |name| {

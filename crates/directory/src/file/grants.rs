@@ -95,9 +95,10 @@ impl<'a> Names<'a> {
         let meant: Vec<_> = self.applications.iter().filter(means).collect();
         match meant.as_slice() {
             [] => {
-                let foreign = self.principals.iter().find(|entry| {
-                    Some(entry.app_id) == id || entry.display_name.as_deref() == Some(text)
-                });
+                let foreign = self
+                    .principals
+                    .iter()
+                    .find(|entry| Some(entry.app_id) == id || entry.display_name.as_deref() == Some(text));
                 Some(foreign.map_or_else(elsewhere, |entry| Named::Here(entry.app_id)))
             }
             [entry] if entry.principal.is_none() => {

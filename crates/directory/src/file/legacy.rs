@@ -35,7 +35,12 @@ const GRAPHS_OWN: [&str; 27] = [
 ];
 
 /// Members of list items, whatever the index.
-const GRAPHS_OWN_IN_LISTS: [&str; 4] = ["appRoles.lang", "appRoles.isPreAuthorizationRequired", "api.oauth2PermissionScopes.lang", "api.oauth2PermissionScopes.origin"];
+const GRAPHS_OWN_IN_LISTS: [&str; 4] = [
+    "appRoles.lang",
+    "appRoles.isPreAuthorizationRequired",
+    "api.oauth2PermissionScopes.lang",
+    "api.oauth2PermissionScopes.origin",
+];
 
 /// The old manifest's name, and Graph's.
 const MANIFEST: [(&str, &str); 15] = [
@@ -62,11 +67,8 @@ pub(super) fn is_graphs_own(path: &str) -> bool {
     if path.contains('@') || GRAPHS_OWN.contains(&path) {
         return true;
     }
-    let without_indices: String = path
-        .split('.')
-        .map(|step| step.split('[').next().unwrap_or(step))
-        .collect::<Vec<_>>()
-        .join(".");
+    let without_indices: String =
+        path.split('.').map(|step| step.split('[').next().unwrap_or(step)).collect::<Vec<_>>().join(".");
     GRAPHS_OWN_IN_LISTS.contains(&without_indices.as_str())
 }
 
@@ -81,7 +83,9 @@ mod tests {
 
     #[test]
     fn graphs_own_members_are_known_at_their_place_only() {
-        assert!(is_graphs_own("windows") && is_graphs_own("appRoles[12].lang") && is_graphs_own("owners@odata.context"));
+        assert!(
+            is_graphs_own("windows") && is_graphs_own("appRoles[12].lang") && is_graphs_own("owners@odata.context")
+        );
         assert!(!is_graphs_own("web.windows") && !is_graphs_own("lang") && !is_graphs_own("appRoles[0].valu"));
     }
 

@@ -195,17 +195,16 @@ impl<T: Transaction> Loading<'_, T> {
             let known = stored.iter().find(|known| known.key_id == secret.key_id);
             let hash = self.context.vault.hash_secret(secret.text.expose_secret());
             let same = known.filter(|known| known.matches(&hash));
-            let starts_at =
-                secret.starts_at.or(same.map(|same| same.starts_at)).unwrap_or_else(|| {
-                    // An end in the past belongs to a secret that was valid once.
-                    secret.ends_at.map_or(self.context.now, |end| end.min(self.context.now))
-                });
+            let starts_at = secret.starts_at.or(same.map(|same| same.starts_at)).unwrap_or_else(|| {
+                // An end in the past belongs to a secret that was valid once.
+                secret.ends_at.map_or(self.context.now, |end| end.min(self.context.now))
+            });
             let ends_at =
                 secret.ends_at.or(same.map(|same| same.ends_at)).unwrap_or_else(|| starts_at.plus(SECRET_LIFE));
             let name = secret.display_name.clone();
-            if same.is_some_and(|same| {
-                same.starts_at == starts_at && same.ends_at == ends_at && same.display_name == name
-            }) {
+            if same
+                .is_some_and(|same| same.starts_at == starts_at && same.ends_at == ends_at && same.display_name == name)
+            {
                 continue;
             }
             self.tx.remove_secret(app_id, secret.key_id).await?;
@@ -225,7 +224,8 @@ impl<T: Transaction> Loading<'_, T> {
             if stored.contains(credential) {
                 continue;
             }
-            if let Some(known) = stored.iter().find(|known| known.id == credential.id || known.name == credential.name) {
+            if let Some(known) = stored.iter().find(|known| known.id == credential.id || known.name == credential.name)
+            {
                 self.tx.remove_federated_credential(app_id, known.id).await?;
             }
             let outcome = self.tx.add_federated_credential(app_id, credential).await;
@@ -309,8 +309,7 @@ impl<T: Transaction> Loading<'_, T> {
         let Some(role) = find_role(&application, role, &entry.holder, at, &mut self.issues) else { return Ok(()) };
         let held = self.tx.app_role_assignments_of(tenant, principal.object_id()).await?;
         if !held.iter().any(|held| held.resource == resource.object_id && held.app_role_id == role) {
-            let assignment =
-                AppRoleAssignment::new(tenant, principal, resource.object_id, role, self.context.now);
+            let assignment = AppRoleAssignment::new(tenant, principal, resource.object_id, role, self.context.now);
             self.tx.assign_app_role(&assignment).await?;
         }
         self.report.app_role_assignments += 1;

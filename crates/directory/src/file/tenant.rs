@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::hash::Hash;
 
-use countersign_token::TenantId;
+use countersign_token::{ObjectId, TenantId};
 use secrecy::SecretString;
 
 use super::application::{self, ApplicationEntry, PrincipalEntry};
@@ -70,11 +70,8 @@ pub(super) fn read_all(root: &View<'_>, issues: &mut Issues) -> Vec<TenantEntry>
         return Vec::new();
     }
     let Some(mut fields) = root.object(issues) else { return Vec::new() };
-    let mut file_wide = FileWide {
-        tenants: Unique::of("tenantId"),
-        domains: Unique::of("domain"),
-        clients: Unique::of("appId"),
-    };
+    let mut file_wide =
+        FileWide { tenants: Unique::of("tenantId"), domains: Unique::of("domain"), clients: Unique::of("appId") };
     let views = fields.required("tenants", issues).map(|view| view.items(issues)).unwrap_or_default();
     let tenants = views.iter().filter_map(|view| read(view, &mut file_wide, issues)).collect();
     fields.refuse_others(issues);
@@ -130,7 +127,11 @@ fn domains(fields: &mut Fields<'_>, file_wide: &mut FileWide, issues: &mut Issue
             !label.is_empty() && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
         };
         if !domain.contains('.') || !domain.split('.').all(label) {
-            issues.error(&view.at, format!("`{domain}` is not a domain"), "write a name such as contoso.onmicrosoft.com");
+            issues.error(
+                &view.at,
+                format!("`{domain}` is not a domain"),
+                "write a name such as contoso.onmicrosoft.com",
+            );
             continue;
         }
         file_wide.domains.note(domain.to_ascii_lowercase(), domain, &view.at, issues);
@@ -148,7 +149,7 @@ fn read_users(views: &[View<'_>], tenant: TenantId, domains: &[String], issues: 
     let mut users = Vec::new();
     for view in views {
         let Some(mut fields) = view.object(issues) else { continue };
-        let stated = fields.get("id").and_then(|view| Some((view.id(issues)?, view.at)));
+        let stated: Option<(ObjectId, At)> = fields.get("id").and_then(|view| Some((view.id(issues)?, view.at)));
         let name = fields.required("userPrincipalName", issues).and_then(|view| Some((view.name(issues)?, view.at)));
         let mut text = |name| fields.get(name).and_then(|view| view.name(issues)).map(str::to_owned);
         let (display_name, given_name) = (text("displayName"), text("givenName"));
@@ -175,11 +176,11 @@ fn read_users(views: &[View<'_>], tenant: TenantId, domains: &[String], issues: 
             Some(_) => {}
         }
         names.note(user_principal_name.to_lowercase(), user_principal_name, &at, issues);
-        let object_id = stated.as_ref().map_or_else(
-            || derived_object_id(tenant, "user", &user_principal_name.to_lowercase()),
-            |(id, _)| *id,
-        );
-        ids.note(object_id, &object_id.to_string(), stated.as_ref().map_or(&view.at, |(_, at)| at), issues);
+        if let Some((id, at)) = &stated {
+            ids.note(*id, &id.to_string(), at, issues);
+        }
+        let object_id =
+            stated.map_or_else(|| derived_object_id(tenant, "user", &user_principal_name.to_lowercase()), |(id, _)| id);
         let user = User {
             object_id,
             tenant,

@@ -224,7 +224,9 @@ fn read_yaml(text: &str, issues: &mut Issues) -> Option<Node> {
             let at = At { path: String::new(), line: line.filter(|line| *line > 0) };
             let said = error.to_string();
             let said = said.split(" at line ").next().unwrap_or(&said);
-            if let Some(name) = said.strip_prefix("duplicate mapping key: ").and_then(|rest| rest.split(", set ").next()) {
+            if let Some(name) =
+                said.strip_prefix("duplicate mapping key: ").and_then(|rest| rest.split(", set ").next())
+            {
                 issues.error(&at, format!("the member `{name}` is there twice"), "keep one of them");
             } else if said.starts_with("multiple YAML documents") {
                 issues.error(&at, "a second YAML document begins here", "remove the line `---`, or use two files");

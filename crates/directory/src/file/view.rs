@@ -93,7 +93,8 @@ impl<'a> View<'a> {
     /// A list.
     pub(super) fn items(&self, issues: &mut Issues) -> Vec<View<'a>> {
         if let Tree::List(items) = &self.node.tree {
-            let view = |(index, node): (usize, &'a Node)| View { at: self.at.below(&format!("[{index}]"), node.line), node };
+            let view =
+                |(index, node): (usize, &'a Node)| View { at: self.at.below(&format!("[{index}]"), node.line), node };
             return items.iter().enumerate().map(view).collect();
         }
         self.not("a list", "write a list", issues);

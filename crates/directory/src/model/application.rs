@@ -75,10 +75,9 @@ impl Application {
         }
         document.retain(|name, _| !name.contains('@')); // OData's annotations belong to the answer, not to the object
         let registration = read_registration(&document, &mut |_| ())?;
-        let app_id = registration.app_id.ok_or_else(|| DocumentError {
-            path: String::new(),
-            what: "missing field `appId`".to_owned(),
-        })?;
+        let app_id = registration
+            .app_id
+            .ok_or_else(|| DocumentError { path: String::new(), what: "missing field `appId`".to_owned() })?;
         let object_id = registration.id.unwrap_or_else(|| Self::derived_id(tenant, app_id));
         document.insert("appId".to_owned(), Value::from(app_id.to_string()));
         document.insert("id".to_owned(), Value::from(object_id.to_string()));

@@ -49,8 +49,15 @@ pub struct AppRoleAssignment {
 impl AppRoleAssignment {
     /// An assignment under an id derived from what it says: the same assignment made twice is one.
     #[must_use]
-    pub fn new(tenant: TenantId, principal: Principal, resource: ObjectId, app_role_id: Uuid, created: Timestamp) -> Self {
-        let id = derived_uuid(&resource.as_uuid(), "appRoleAssignment", &format!("{}:{app_role_id}", principal.object_id()));
+    pub fn new(
+        tenant: TenantId,
+        principal: Principal,
+        resource: ObjectId,
+        app_role_id: Uuid,
+        created: Timestamp,
+    ) -> Self {
+        let id =
+            derived_uuid(&resource.as_uuid(), "appRoleAssignment", &format!("{}:{app_role_id}", principal.object_id()));
         Self { id, tenant, principal, resource, app_role_id, created }
     }
 }

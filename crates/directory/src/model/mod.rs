@@ -8,8 +8,8 @@ mod signing_key;
 mod tenant;
 mod user;
 
-pub use application::{Application, DocumentError};
 pub(crate) use application::read_registration;
+pub use application::{Application, DocumentError};
 pub use credential::{ClientCertificate, ClientSecret, FederatedCredential};
 pub use grant::{AppRoleAssignment, DEFAULT_ACCESS, PermissionGrant, Principal};
 pub use service_principal::ServicePrincipal;

@@ -23,6 +23,35 @@ fn document(application: &Application) -> Result<String, StoreError> {
 }
 
 impl SqliteTx {
+    async fn insert_application_rows(&mut self, application: &Application) -> Result<(), StoreError> {
+        if application.app_id() == MICROSOFT_GRAPH {
+            return Err(StoreError::AlreadyExists(Record::Application));
+        }
+        let query =
+            sqlx::query("INSERT INTO applications (app_id, object_id, tenant_id, document) VALUES ($1, $2, $3, $4)")
+                .bind(application.app_id().to_string())
+                .bind(application.object_id().to_string())
+                .bind(application.tenant().to_string())
+                .bind(document(application)?);
+        self.write(query).await.map_err(writing(Record::Application, Record::Tenant))?;
+        self.insert_identifier_uris(application).await
+    }
+
+    async fn update_application_rows(&mut self, application: &Application) -> Result<(), StoreError> {
+        let query =
+            sqlx::query("UPDATE applications SET object_id = $3, document = $4 WHERE app_id = $1 AND tenant_id = $2")
+                .bind(application.app_id().to_string())
+                .bind(application.tenant().to_string())
+                .bind(application.object_id().to_string())
+                .bind(document(application)?);
+        if self.write(query).await.map_err(writing(Record::Application, Record::Tenant))? == 0 {
+            return Err(StoreError::NotFound(Record::Application));
+        }
+        let query = sqlx::query("DELETE FROM identifier_uris WHERE app_id = $1").bind(application.app_id().to_string());
+        self.write(query).await.map_err(general)?;
+        self.insert_identifier_uris(application).await
+    }
+
     async fn insert_identifier_uris(&mut self, application: &Application) -> Result<(), StoreError> {
         for uri in application.identifier_uris() {
             if microsoft_graph().identifier_uris().contains(uri) {
@@ -40,33 +69,15 @@ impl SqliteTx {
 
 impl Applications for SqliteTx {
     async fn insert_application(&mut self, application: &Application) -> Result<(), StoreError> {
-        if application.app_id() == MICROSOFT_GRAPH {
-            return Err(StoreError::AlreadyExists(Record::Application));
-        }
-        let query =
-            sqlx::query("INSERT INTO applications (app_id, object_id, tenant_id, document) VALUES ($1, $2, $3, $4)")
-                .bind(application.app_id().to_string())
-                .bind(application.object_id().to_string())
-                .bind(application.tenant().to_string())
-                .bind(document(application)?);
-        self.write(query).await.map_err(writing(Record::Application, Record::Tenant))?;
-        self.insert_identifier_uris(application).await
+        self.begin_write().await?;
+        let outcome = self.insert_application_rows(application).await;
+        self.whole(outcome).await
     }
 
     async fn update_application(&mut self, application: &Application) -> Result<(), StoreError> {
-        let query = sqlx::query(
-            "UPDATE applications SET object_id = $3, document = $4 WHERE app_id = $1 AND tenant_id = $2",
-        )
-        .bind(application.app_id().to_string())
-        .bind(application.tenant().to_string())
-        .bind(application.object_id().to_string())
-        .bind(document(application)?);
-        if self.write(query).await.map_err(writing(Record::Application, Record::Tenant))? == 0 {
-            return Err(StoreError::NotFound(Record::Application));
-        }
-        let query = sqlx::query("DELETE FROM identifier_uris WHERE app_id = $1").bind(application.app_id().to_string());
-        self.write(query).await.map_err(general)?;
-        self.insert_identifier_uris(application).await
+        self.begin_write().await?;
+        let outcome = self.update_application_rows(application).await;
+        self.whole(outcome).await
     }
 
     async fn application(&mut self, id: ClientId) -> Result<Option<Application>, StoreError> {
@@ -87,7 +98,7 @@ impl Applications for SqliteTx {
             .fetch_all(&mut *self.tx)
             .await
             .map_err(general)?;
-        each(rows, read)
+        each(&rows, read)
     }
 
     async fn application_by_identifier_uri(

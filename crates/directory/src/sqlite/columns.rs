@@ -11,7 +11,10 @@ use super::failure;
 use crate::StoreError;
 
 /// A column that the driver knows how to read.
-pub(super) fn column<'r, T: Decode<'r, Sqlite> + Type<Sqlite>>(row: &'r SqliteRow, name: &str) -> Result<T, StoreError> {
+pub(super) fn column<'r, T: Decode<'r, Sqlite> + Type<Sqlite>>(
+    row: &'r SqliteRow,
+    name: &str,
+) -> Result<T, StoreError> {
     row.try_get(name).map_err(failure::general)
 }
 
@@ -33,7 +36,7 @@ pub(super) fn time(row: &SqliteRow, name: &str) -> Result<Timestamp, StoreError>
 
 /// Every row, or the first error.
 pub(super) fn each<T>(
-    rows: Vec<SqliteRow>,
+    rows: &[SqliteRow],
     read: impl Fn(&SqliteRow) -> Result<T, StoreError>,
 ) -> Result<Vec<T>, StoreError> {
     rows.iter().map(read).collect()

@@ -5,9 +5,8 @@ use std::io;
 use std::path::Path;
 use std::time::Duration;
 
-use sqlx::ConnectOptions;
-use sqlx::SqlitePool;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
+use sqlx::{ConnectOptions, SqliteConnection};
 
 use super::failure;
 use crate::StoreError;
@@ -19,7 +18,7 @@ pub(super) const BEGIN: &str = "BEGIN IMMEDIATE";
 /// Pages the connection may keep, in KiB; negative is SQLite's way to say KiB. The whole directory is usually smaller.
 const PAGE_CACHE: &str = "-256";
 
-pub(super) async fn open(path: &Path, patience: Duration) -> Result<SqlitePool, StoreError> {
+pub(super) async fn open(path: &Path, patience: Duration) -> Result<SqliteConnection, StoreError> {
     make_private(path).map_err(|cause| StoreError::Io(cause.into()))?;
     let options = SqliteConnectOptions::new()
         .filename(path)
@@ -28,34 +27,26 @@ pub(super) async fn open(path: &Path, patience: Duration) -> Result<SqlitePool, 
         // Write-ahead log: readers in other processes do not stop writers. FULL: a commit survives the loss of power.
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full);
-    connect(options, patience).await
+    connect(options).await
 }
 
-pub(super) async fn in_memory() -> Result<SqlitePool, StoreError> {
+pub(super) async fn in_memory() -> Result<SqliteConnection, StoreError> {
     let options = SqliteConnectOptions::new()
         .filename(":memory:")
         .journal_mode(SqliteJournalMode::Memory)
         .synchronous(SqliteSynchronous::Off);
-    connect(options, super::PATIENCE).await
+    connect(options).await
 }
 
-async fn connect(options: SqliteConnectOptions, patience: Duration) -> Result<SqlitePool, StoreError> {
-    let options = options
+async fn connect(options: SqliteConnectOptions) -> Result<SqliteConnection, StoreError> {
+    options
         .foreign_keys(true)
         .pragma("cache_size", PAGE_CACHE)
         .pragma("trusted_schema", "OFF")
         .statement_cache_capacity(48)
         .thread_name(|_| "directory".to_owned())
-        .disable_statement_logging();
-    SqlitePoolOptions::new()
-        .max_connections(1)
-        .min_connections(1)
-        // A directory in memory lives as long as its connection, so the pool must not retire it.
-        .idle_timeout(None)
-        .max_lifetime(None)
-        .test_before_acquire(false)
-        .acquire_timeout(patience)
-        .connect_with(options)
+        .disable_statement_logging()
+        .connect()
         .await
         .map_err(failure::general)
 }

@@ -65,7 +65,7 @@ impl Credentials for SqliteTx {
             .fetch_all(&mut *self.tx)
             .await
             .map_err(general)?;
-        each(rows, read_secret)
+        each(&rows, read_secret)
     }
 
     async fn remove_secret(&mut self, app: ClientId, key_id: Uuid) -> Result<bool, StoreError> {
@@ -95,7 +95,7 @@ impl Credentials for SqliteTx {
             .fetch_all(&mut *self.tx)
             .await
             .map_err(general)?;
-        each(rows, read_certificate)
+        each(&rows, read_certificate)
     }
 
     async fn remove_certificate(&mut self, app: ClientId, key_id: Uuid) -> Result<bool, StoreError> {
@@ -130,7 +130,7 @@ impl Credentials for SqliteTx {
             .fetch_all(&mut *self.tx)
             .await
             .map_err(general)?;
-        each(rows, read_federated)
+        each(&rows, read_federated)
     }
 
     async fn remove_federated_credential(&mut self, app: ClientId, id: Uuid) -> Result<bool, StoreError> {

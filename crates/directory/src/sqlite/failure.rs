@@ -19,8 +19,7 @@ mod code {
 /// An error that is nobody's record's fault.
 pub(super) fn general(error: sqlx::Error) -> StoreError {
     match &error {
-        sqlx::Error::PoolTimedOut => StoreError::Busy(error.into()),
-        sqlx::Error::Io(_) | sqlx::Error::WorkerCrashed | sqlx::Error::PoolClosed => StoreError::Io(error.into()),
+        sqlx::Error::Io(_) | sqlx::Error::WorkerCrashed => StoreError::Io(error.into()),
         sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) | sqlx::Error::ColumnNotFound(_) => {
             StoreError::Corrupt { what: "a column cannot be read".to_owned(), source: Some(error.into()) }
         }
@@ -54,9 +53,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_full_queue_is_busy_and_a_closed_one_is_not() {
-        assert!(matches!(general(sqlx::Error::PoolTimedOut), StoreError::Busy(_)));
-        assert!(matches!(general(sqlx::Error::PoolClosed), StoreError::Io(_)));
+    fn what_the_database_did_not_say_is_told_apart() {
+        assert!(matches!(general(sqlx::Error::WorkerCrashed), StoreError::Io(_)));
+        assert!(matches!(general(sqlx::Error::Decode("x".into())), StoreError::Corrupt { .. }));
         assert!(matches!(general(sqlx::Error::RowNotFound), StoreError::Database(_)));
     }
 }

@@ -68,8 +68,7 @@ impl Grants for SqliteTx {
             .service_principal_by_id(assignment.tenant, assignment.resource)
             .await?
             .ok_or(StoreError::NotFound(Record::ServicePrincipal))?;
-        let application =
-            self.application(resource.app_id).await?.ok_or(StoreError::NotFound(Record::Application))?;
+        let application = self.application(resource.app_id).await?.ok_or(StoreError::NotFound(Record::Application))?;
         if assignment.app_role_id != DEFAULT_ACCESS && application.app_role(assignment.app_role_id).is_none() {
             return Err(StoreError::NotFound(Record::AppRole));
         }
@@ -106,7 +105,7 @@ impl Grants for SqliteTx {
         .fetch_all(&mut *self.tx)
         .await
         .map_err(general)?;
-        each(rows, read_assignment)
+        each(&rows, read_assignment)
     }
 
     async fn app_role_assigned_to(
@@ -123,7 +122,7 @@ impl Grants for SqliteTx {
         .fetch_all(&mut *self.tx)
         .await
         .map_err(general)?;
-        each(rows, read_assignment)
+        each(&rows, read_assignment)
     }
 
     async fn remove_app_role_assignment(&mut self, tenant: TenantId, id: Uuid) -> Result<bool, StoreError> {
@@ -167,7 +166,7 @@ impl Grants for SqliteTx {
         .fetch_all(&mut *self.tx)
         .await
         .map_err(general)?;
-        each(rows, read_grant)
+        each(&rows, read_grant)
     }
 
     async fn remove_permission_grant(&mut self, tenant: TenantId, id: Uuid) -> Result<bool, StoreError> {

@@ -17,6 +17,7 @@ mod schema;
 mod service_principals;
 mod signing_keys;
 mod tenants;
+mod transaction;
 mod users;
 
 use std::path::Path;
@@ -25,8 +26,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use sqlx::sqlite::SqliteQueryResult;
-use sqlx::{Sqlite, SqlitePool};
+use sqlx::{Sqlite, SqliteConnection};
 
+use self::transaction::{Borrowed, Lender};
 use crate::{Commit, Directory, Revision, StoreError};
 
 /// How long [`Directory::begin`] waits for others, in this process and in others, before it answers
@@ -36,7 +38,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// A directory kept by SQLite.
 #[derive(Debug, Clone)]
 pub struct SqliteDirectory {
-    pool: SqlitePool,
+    lender: Lender,
+    patience: Duration,
     revision: Arc<AtomicU64>,
 }
 
@@ -51,12 +54,13 @@ impl SqliteDirectory {
         Self::open_with_patience(path, PATIENCE).await
     }
 
-    /// As [`SqliteDirectory::open`], waiting for others no longer than `patience`.
+    /// As [`SqliteDirectory::open`]; [`Directory::begin`] waits no longer than `patience` for others in this process, and
+    /// as long again for other processes.
     ///
     /// # Errors
     /// As [`SqliteDirectory::open`].
     pub async fn open_with_patience(path: impl AsRef<Path>, patience: Duration) -> Result<Self, StoreError> {
-        Self::with(connection::open(path.as_ref(), patience).await?).await
+        Self::with(connection::open(path.as_ref(), patience).await?, patience).await
     }
 
     /// A fresh directory that is gone with its last clone.
@@ -64,17 +68,20 @@ impl SqliteDirectory {
     /// # Errors
     /// [`StoreError::Io`] if there is no memory or thread for it.
     pub async fn in_memory() -> Result<Self, StoreError> {
-        Self::with(connection::in_memory().await?).await
+        Self::with(connection::in_memory().await?, PATIENCE).await
     }
 
-    async fn with(pool: SqlitePool) -> Result<Self, StoreError> {
-        schema::migrate(&pool).await?;
-        Ok(Self { pool, revision: Arc::new(AtomicU64::new(0)) })
+    async fn with(mut connection: SqliteConnection, patience: Duration) -> Result<Self, StoreError> {
+        schema::migrate(&mut connection).await?;
+        Ok(Self { lender: Lender::of(connection), patience, revision: Arc::default() })
     }
 
-    /// Waits for the running transaction and closes the file. Without it the last clone closes it in the background.
+    /// Waits for the running transaction and closes the file; [`Directory::begin`] answers [`StoreError::Io`] from then
+    /// on. Without it, the file is closed in the background when the last clone is dropped.
     pub async fn close(&self) {
-        self.pool.close().await;
+        if let Err(error) = self.lender.close().await {
+            tracing::warn!(%error, "the directory was not closed as it should be");
+        }
     }
 }
 
@@ -82,7 +89,7 @@ impl Directory for SqliteDirectory {
     type Tx = SqliteTx;
 
     async fn begin(&self) -> Result<SqliteTx, StoreError> {
-        let tx = self.pool.begin_with(connection::BEGIN).await.map_err(failure::general)?;
+        let tx = self.lender.begin(self.patience).await?;
         Ok(SqliteTx { tx, revision: Arc::clone(&self.revision), wrote: false })
     }
 
@@ -94,7 +101,7 @@ impl Directory for SqliteDirectory {
 /// One transaction of a [`SqliteDirectory`].
 #[derive(Debug)]
 pub struct SqliteTx {
-    tx: sqlx::Transaction<'static, Sqlite>,
+    tx: Borrowed,
     revision: Arc<AtomicU64>,
     wrote: bool,
 }
@@ -107,6 +114,24 @@ impl SqliteTx {
         let rows = query.execute(&mut *self.tx).await.map(|done: SqliteQueryResult| done.rows_affected())?;
         self.wrote |= rows > 0;
         Ok(rows)
+    }
+
+    /// Begins a write of several statements, of which [`SqliteTx::whole`] keeps all or none.
+    async fn begin_write(&mut self) -> Result<(), StoreError> {
+        self.savepoint("SAVEPOINT one_write").await
+    }
+
+    /// Ends it: an error undoes what its earlier statements did, and the transaction goes on without them.
+    async fn whole<V: Send>(&mut self, outcome: Result<V, StoreError>) -> Result<V, StoreError> {
+        if outcome.is_err() {
+            self.savepoint("ROLLBACK TO SAVEPOINT one_write").await?;
+        }
+        self.savepoint("RELEASE SAVEPOINT one_write").await?;
+        outcome
+    }
+
+    async fn savepoint(&mut self, statement: &'static str) -> Result<(), StoreError> {
+        sqlx::query(statement).execute(&mut *self.tx).await.map(drop).map_err(failure::general)
     }
 }
 

@@ -3,7 +3,7 @@
 //! The table `schema_version` has one row. At start every migration above it runs in one transaction, so that a database
 //! is never between two versions; a version above ours is refused.
 
-use sqlx::{SqliteConnection, SqlitePool};
+use sqlx::{Connection, SqliteConnection};
 
 use super::connection::BEGIN;
 use super::failure::{general, writing};
@@ -14,11 +14,11 @@ const MIGRATIONS: [&str; 1] = [include_str!("../../migrations/sqlite/0001_direct
 
 pub(super) const KNOWN: i64 = MIGRATIONS.len() as i64;
 
-pub(super) async fn migrate(pool: &SqlitePool) -> Result<(), StoreError> {
-    if version(&mut *pool.acquire().await.map_err(general)?).await? == KNOWN {
+pub(super) async fn migrate(connection: &mut SqliteConnection) -> Result<(), StoreError> {
+    if version(connection).await? == KNOWN {
         return Ok(());
     }
-    let mut tx = pool.begin_with(BEGIN).await.map_err(general)?;
+    let mut tx = connection.begin_with(BEGIN).await.map_err(general)?;
     // Again, now that nobody else can be migrating.
     let version = version(&mut tx).await?;
     let script = |error| StoreError::Corrupt {

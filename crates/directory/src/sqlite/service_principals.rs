@@ -21,38 +21,7 @@ fn read(row: &SqliteRow) -> Result<ServicePrincipal, StoreError> {
 }
 
 impl SqliteTx {
-    async fn insert_names(&mut self, principal: &ServicePrincipal) -> Result<(), StoreError> {
-        for (position, name) in (0_i64..).zip(&principal.names) {
-            let query = sqlx::query(
-                "INSERT INTO service_principal_names (tenant_id, name, service_principal_id, position) \
-                 VALUES ($1, $2, $3, $4)",
-            )
-            .bind(principal.tenant.to_string())
-            .bind(name.clone())
-            .bind(principal.object_id.to_string())
-            .bind(position);
-            self.write(query).await.map_err(writing(Record::ServicePrincipal, Record::ServicePrincipal))?;
-        }
-        Ok(())
-    }
-
-    async fn with_names(&mut self, row: Option<SqliteRow>) -> Result<Option<ServicePrincipal>, StoreError> {
-        let Some(row) = row else { return Ok(None) };
-        let mut principal = read(&row)?;
-        let rows = sqlx::query(
-            "SELECT name FROM service_principal_names WHERE service_principal_id = $1 ORDER BY position",
-        )
-        .bind(principal.object_id.to_string())
-        .fetch_all(&mut *self.tx)
-        .await
-        .map_err(general)?;
-        principal.names = each(rows, |row| column(row, "name"))?;
-        Ok(Some(principal))
-    }
-}
-
-impl ServicePrincipals for SqliteTx {
-    async fn insert_service_principal(&mut self, principal: &ServicePrincipal) -> Result<(), StoreError> {
+    async fn insert_service_principal_rows(&mut self, principal: &ServicePrincipal) -> Result<(), StoreError> {
         if self.application(principal.app_id).await?.is_none() {
             return Err(StoreError::NotFound(Record::Application));
         }
@@ -71,7 +40,7 @@ impl ServicePrincipals for SqliteTx {
         self.insert_names(principal).await
     }
 
-    async fn update_service_principal(&mut self, principal: &ServicePrincipal) -> Result<(), StoreError> {
+    async fn update_service_principal_rows(&mut self, principal: &ServicePrincipal) -> Result<(), StoreError> {
         let query = sqlx::query(
             "UPDATE service_principals SET display_name = $3, account_enabled = $4, app_role_assignment_required = $5 \
              WHERE object_id = $1 AND tenant_id = $2",
@@ -88,6 +57,48 @@ impl ServicePrincipals for SqliteTx {
             .bind(principal.object_id.to_string());
         self.write(query).await.map_err(general)?;
         self.insert_names(principal).await
+    }
+
+    async fn insert_names(&mut self, principal: &ServicePrincipal) -> Result<(), StoreError> {
+        for (position, name) in (0_i64..).zip(&principal.names) {
+            let query = sqlx::query(
+                "INSERT INTO service_principal_names (tenant_id, name, service_principal_id, position) \
+                 VALUES ($1, $2, $3, $4)",
+            )
+            .bind(principal.tenant.to_string())
+            .bind(name.clone())
+            .bind(principal.object_id.to_string())
+            .bind(position);
+            self.write(query).await.map_err(writing(Record::ServicePrincipal, Record::ServicePrincipal))?;
+        }
+        Ok(())
+    }
+
+    async fn with_names(&mut self, row: Option<SqliteRow>) -> Result<Option<ServicePrincipal>, StoreError> {
+        let Some(row) = row else { return Ok(None) };
+        let mut principal = read(&row)?;
+        let rows =
+            sqlx::query("SELECT name FROM service_principal_names WHERE service_principal_id = $1 ORDER BY position")
+                .bind(principal.object_id.to_string())
+                .fetch_all(&mut *self.tx)
+                .await
+                .map_err(general)?;
+        principal.names = each(&rows, |row| column(row, "name"))?;
+        Ok(Some(principal))
+    }
+}
+
+impl ServicePrincipals for SqliteTx {
+    async fn insert_service_principal(&mut self, principal: &ServicePrincipal) -> Result<(), StoreError> {
+        self.begin_write().await?;
+        let outcome = self.insert_service_principal_rows(principal).await;
+        self.whole(outcome).await
+    }
+
+    async fn update_service_principal(&mut self, principal: &ServicePrincipal) -> Result<(), StoreError> {
+        self.begin_write().await?;
+        let outcome = self.update_service_principal_rows(principal).await;
+        self.whole(outcome).await
     }
 
     async fn service_principal(
@@ -148,7 +159,7 @@ impl ServicePrincipals for SqliteTx {
             .fetch_all(&mut *self.tx)
             .await
             .map_err(general)?;
-        let mut principals = each(rows, read)?;
+        let mut principals = each(&rows, read)?;
         let rows = sqlx::query(
             "SELECT service_principal_id, name FROM service_principal_names WHERE tenant_id = $1 ORDER BY position",
         )

@@ -55,7 +55,7 @@ impl SigningKeys for SqliteTx {
             .fetch_all(&mut *self.tx)
             .await
             .map_err(general)?;
-        each(rows, read)
+        each(&rows, read)
     }
 
     async fn reschedule_signing_key(

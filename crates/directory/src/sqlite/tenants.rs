@@ -4,9 +4,9 @@ use countersign_token::TenantId;
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
+use super::SqliteTx;
 use super::columns::{column, each, parsed};
 use super::failure::{general, writing};
-use super::SqliteTx;
 use crate::{Record, ServicePrincipals, StoreError, Tenant, Tenants, well_known};
 
 /// Domains are compared as the DNS does: without regard to ASCII case. Other alphabets arrive as punycode.
@@ -15,6 +15,33 @@ fn folded(domain: &str) -> String {
 }
 
 impl SqliteTx {
+    async fn insert_tenant_rows(&mut self, tenant: &Tenant) -> Result<(), StoreError> {
+        let query =
+            sqlx::query("INSERT INTO tenants (tenant_id, display_name, region_scope, strict) VALUES ($1, $2, $3, $4)")
+                .bind(tenant.id.to_string())
+                .bind(tenant.display_name.clone())
+                .bind(tenant.region_scope.clone())
+                .bind(tenant.strict);
+        self.write(query).await.map_err(writing(Record::Tenant, Record::Tenant))?;
+        self.insert_domains(tenant).await?;
+        self.insert_service_principal(&well_known::microsoft_graph_in(tenant.id)).await
+    }
+
+    async fn update_tenant_rows(&mut self, tenant: &Tenant) -> Result<(), StoreError> {
+        let query =
+            sqlx::query("UPDATE tenants SET display_name = $2, region_scope = $3, strict = $4 WHERE tenant_id = $1")
+                .bind(tenant.id.to_string())
+                .bind(tenant.display_name.clone())
+                .bind(tenant.region_scope.clone())
+                .bind(tenant.strict);
+        if self.write(query).await.map_err(general)? == 0 {
+            return Err(StoreError::NotFound(Record::Tenant));
+        }
+        let query = sqlx::query("DELETE FROM tenant_domains WHERE tenant_id = $1").bind(tenant.id.to_string());
+        self.write(query).await.map_err(general)?;
+        self.insert_domains(tenant).await
+    }
+
     async fn insert_domains(&mut self, tenant: &Tenant) -> Result<(), StoreError> {
         for (position, domain) in (0_i64..).zip(&tenant.domains) {
             let query = sqlx::query(
@@ -37,7 +64,7 @@ impl SqliteTx {
             .fetch_all(&mut *self.tx)
             .await
             .map_err(general)?;
-        tenant.domains = each(rows, |row| column(row, "domain"))?;
+        tenant.domains = each(&rows, |row| column(row, "domain"))?;
         Ok(Some(tenant))
     }
 }
@@ -54,30 +81,15 @@ fn read(row: &SqliteRow) -> Result<Tenant, StoreError> {
 
 impl Tenants for SqliteTx {
     async fn insert_tenant(&mut self, tenant: &Tenant) -> Result<(), StoreError> {
-        let query =
-            sqlx::query("INSERT INTO tenants (tenant_id, display_name, region_scope, strict) VALUES ($1, $2, $3, $4)")
-                .bind(tenant.id.to_string())
-                .bind(tenant.display_name.clone())
-                .bind(tenant.region_scope.clone())
-                .bind(tenant.strict);
-        self.write(query).await.map_err(writing(Record::Tenant, Record::Tenant))?;
-        self.insert_domains(tenant).await?;
-        self.insert_service_principal(&well_known::microsoft_graph_in(tenant.id)).await
+        self.begin_write().await?;
+        let outcome = self.insert_tenant_rows(tenant).await;
+        self.whole(outcome).await
     }
 
     async fn update_tenant(&mut self, tenant: &Tenant) -> Result<(), StoreError> {
-        let query =
-            sqlx::query("UPDATE tenants SET display_name = $2, region_scope = $3, strict = $4 WHERE tenant_id = $1")
-                .bind(tenant.id.to_string())
-                .bind(tenant.display_name.clone())
-                .bind(tenant.region_scope.clone())
-                .bind(tenant.strict);
-        if self.write(query).await.map_err(general)? == 0 {
-            return Err(StoreError::NotFound(Record::Tenant));
-        }
-        let query = sqlx::query("DELETE FROM tenant_domains WHERE tenant_id = $1").bind(tenant.id.to_string());
-        self.write(query).await.map_err(general)?;
-        self.insert_domains(tenant).await
+        self.begin_write().await?;
+        let outcome = self.update_tenant_rows(tenant).await;
+        self.whole(outcome).await
     }
 
     async fn tenant(&mut self, id: TenantId) -> Result<Option<Tenant>, StoreError> {
@@ -101,11 +113,9 @@ impl Tenants for SqliteTx {
     }
 
     async fn tenants(&mut self) -> Result<Vec<Tenant>, StoreError> {
-        let rows = sqlx::query("SELECT * FROM tenants ORDER BY tenant_id")
-            .fetch_all(&mut *self.tx)
-            .await
-            .map_err(general)?;
-        let mut tenants = each(rows, read)?;
+        let rows =
+            sqlx::query("SELECT * FROM tenants ORDER BY tenant_id").fetch_all(&mut *self.tx).await.map_err(general)?;
+        let mut tenants = each(&rows, read)?;
         let rows = sqlx::query("SELECT tenant_id, domain FROM tenant_domains ORDER BY tenant_id, position")
             .fetch_all(&mut *self.tx)
             .await

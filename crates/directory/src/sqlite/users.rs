@@ -95,6 +95,6 @@ impl Users for SqliteTx {
             .fetch_all(&mut *self.tx)
             .await
             .map_err(general)?;
-        each(rows, read)
+        each(&rows, read)
     }
 }

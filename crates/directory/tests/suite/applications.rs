@@ -2,7 +2,7 @@ use super::*;
 use countersign_directory::{Record, StoreError};
 use countersign_token::TokenVersion;
 
-pub async fn a_registration_is_kept_whole(directory: impl Directory) {
+pub(crate) async fn a_registration_is_kept_whole(directory: impl Directory) {
     furnish(&directory).await;
     let mut tx = directory.begin().await.unwrap();
     let read = tx.application(id(RESOURCE)).await.unwrap().unwrap();
@@ -13,12 +13,13 @@ pub async fn a_registration_is_kept_whole(directory: impl Directory) {
     assert_eq!(read.access_token_version(), TokenVersion::V2);
     assert_eq!(tx.application(id(CLIENT)).await.unwrap().unwrap().access_token_version(), TokenVersion::V1);
     assert!(tx.application(id(CONTOSO)).await.unwrap().is_none());
-    let of: Vec<_> = tx.applications_of(id(CONTOSO)).await.unwrap().iter().map(|app| app.app_id().to_string()).collect();
+    let of: Vec<_> =
+        tx.applications_of(id(CONTOSO)).await.unwrap().iter().map(|app| app.app_id().to_string()).collect();
     assert_eq!(of, [CLIENT, RESOURCE]);
     assert!(tx.applications_of(id(FABRIKAM)).await.unwrap().is_empty());
 }
 
-pub async fn an_identifier_uri_is_found_exactly_and_in_its_tenant(directory: impl Directory) {
+pub(crate) async fn an_identifier_uri_is_found_exactly_and_in_its_tenant(directory: impl Directory) {
     furnish(&directory).await;
     let mut tx = directory.begin().await.unwrap();
     let found = tx.application_by_identifier_uri(id(CONTOSO), "https://contoso.com/orders").await.unwrap().unwrap();
@@ -32,7 +33,7 @@ pub async fn an_identifier_uri_is_found_exactly_and_in_its_tenant(directory: imp
     }
 }
 
-pub async fn ids_and_uris_are_unique(directory: impl Directory) {
+pub(crate) async fn ids_and_uris_are_unique(directory: impl Directory) {
     furnish(&directory).await;
     let mut tx = directory.begin().await.unwrap();
     let error = tx.insert_application(&client_app()).await.unwrap_err();
@@ -49,7 +50,7 @@ pub async fn ids_and_uris_are_unique(directory: impl Directory) {
     assert!(matches!(error, StoreError::NotFound(Record::Tenant)), "{error:?}");
 }
 
-pub async fn an_update_replaces_the_document_and_its_uris(directory: impl Directory) {
+pub(crate) async fn an_update_replaces_the_document_and_its_uris(directory: impl Directory) {
     furnish(&directory).await;
     let mut tx = directory.begin().await.unwrap();
     let changed = json!({"appId": RESOURCE, "displayName": "New", "identifierUris": ["api://new"], "isDisabled": true});
@@ -62,7 +63,7 @@ pub async fn an_update_replaces_the_document_and_its_uris(directory: impl Direct
     assert!(matches!(error, StoreError::NotFound(Record::Application)), "not at home there: {error:?}");
 }
 
-pub async fn a_resource_is_resolved_by_every_name_it_has(directory: impl Directory) {
+pub(crate) async fn a_resource_is_resolved_by_every_name_it_has(directory: impl Directory) {
     let (resource, client) = furnish(&directory).await;
     let mut tx = directory.begin().await.unwrap();
     let named = ServicePrincipal { names: vec!["spn-one".to_owned(), "spn-two".to_owned()], ..client.clone() };
@@ -89,7 +90,7 @@ pub async fn a_resource_is_resolved_by_every_name_it_has(directory: impl Directo
     assert_eq!(tx.resource(id(FABRIKAM), "https://contoso.com/orders").await.unwrap(), None);
 }
 
-pub async fn an_application_from_elsewhere_yields_to_the_one_at_home(directory: impl Directory) {
+pub(crate) async fn an_application_from_elsewhere_yields_to_the_one_at_home(directory: impl Directory) {
     furnish(&directory).await;
     let mut tx = directory.begin().await.unwrap();
     let guest = ServicePrincipal::of(&resource_app(), id(FABRIKAM));
@@ -106,7 +107,7 @@ pub async fn an_application_from_elsewhere_yields_to_the_one_at_home(directory: 
     assert_eq!(of.len(), 3, "Microsoft Graph, the guest and the own one");
 }
 
-pub async fn a_service_principal_is_one_per_application_and_tenant(directory: impl Directory) {
+pub(crate) async fn a_service_principal_is_one_per_application_and_tenant(directory: impl Directory) {
     let (resource, client) = furnish(&directory).await;
     let mut tx = directory.begin().await.unwrap();
     let twin = ServicePrincipal { object_id: id(WRITE), ..client.clone() };

@@ -6,7 +6,7 @@ use countersign_token::SeededRandomness;
 use secrecy::ExposeSecret;
 use uuid::Uuid;
 
-pub async fn a_secret_is_matched_by_its_hash(directory: impl Directory) {
+pub(crate) async fn a_secret_is_matched_by_its_hash(directory: impl Directory) {
     furnish(&directory).await;
     let (vault, randomness) = (vault(), SeededRandomness::from_seed(1));
     let valid = |days: u64| NOW..NOW.plus(Duration::from_secs(days * 86_400));
@@ -36,7 +36,7 @@ pub async fn a_secret_is_matched_by_its_hash(directory: impl Directory) {
     assert_eq!(tx.secrets(id(CLIENT)).await.unwrap().len(), 1);
 }
 
-pub async fn a_secret_needs_its_application_and_an_id_of_its_own(directory: impl Directory) {
+pub(crate) async fn a_secret_needs_its_application_and_an_id_of_its_own(directory: impl Directory) {
     furnish(&directory).await;
     let (secret, _) = ClientSecret::generate(&vault(), &SeededRandomness::from_seed(1), None, NOW..NOW);
     let mut tx = directory.begin().await.unwrap();
@@ -47,7 +47,7 @@ pub async fn a_secret_needs_its_application_and_an_id_of_its_own(directory: impl
     assert!(matches!(error, StoreError::AlreadyExists(Record::ClientSecret)), "{error:?}");
 }
 
-pub async fn certificates_come_and_go(directory: impl Directory) {
+pub(crate) async fn certificates_come_and_go(directory: impl Directory) {
     furnish(&directory).await;
     let certificate = |byte: u8| ClientCertificate {
         key_id: Uuid::from_bytes([byte; 16]),
@@ -67,7 +67,7 @@ pub async fn certificates_come_and_go(directory: impl Directory) {
     assert_eq!(tx.certificates(id(CLIENT)).await.unwrap(), [certificate(2)]);
 }
 
-pub async fn federated_credentials_are_unique_by_name_and_by_subject(directory: impl Directory) {
+pub(crate) async fn federated_credentials_are_unique_by_name_and_by_subject(directory: impl Directory) {
     furnish(&directory).await;
     let credential = |byte: u8, name: &str, subject: &str| FederatedCredential {
         id: Uuid::from_bytes([byte; 16]),

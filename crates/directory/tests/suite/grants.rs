@@ -27,7 +27,7 @@ fn assignment(client: Principal, resource: ObjectId, app_role: &str) -> AppRoleA
     AppRoleAssignment::new(id(CONTOSO), client, resource, role(app_role), NOW)
 }
 
-pub async fn values_are_sorted_and_only_what_was_granted(directory: impl Directory) {
+pub(crate) async fn values_are_sorted_and_only_what_was_granted(directory: impl Directory) {
     let (resource, client) = furnish(&directory).await;
     let principal = Principal::ServicePrincipal(client.object_id);
     let mut tx = directory.begin().await.unwrap();
@@ -55,21 +55,22 @@ pub async fn values_are_sorted_and_only_what_was_granted(directory: impl Directo
     assert_eq!(left, ["Resource.Read"]);
 }
 
-pub async fn a_disabled_or_vanished_role_is_not_issued(directory: impl Directory) {
+pub(crate) async fn a_disabled_or_vanished_role_is_not_issued(directory: impl Directory) {
     let (resource, client) = furnish(&directory).await;
     let mut tx = directory.begin().await.unwrap();
     for app_role in [WRITE, READ] {
         let assignment = assignment(Principal::ServicePrincipal(client.object_id), resource.object_id, app_role);
         tx.assign_app_role(&assignment).await.unwrap();
     }
-    let roles = json!([{"id": READ, "value": "Resource.Read", "allowedMemberTypes": ["Application"], "isEnabled": false}]);
+    let roles =
+        json!([{"id": READ, "value": "Resource.Read", "allowedMemberTypes": ["Application"], "isEnabled": false}]);
     tx.update_application(&application(CONTOSO, json!({"appId": RESOURCE, "appRoles": roles}))).await.unwrap();
     let values = tx.app_role_values(id(CONTOSO), client.object_id, resource.object_id).await.unwrap();
     assert!(values.is_empty(), "{values:?}");
     assert!(tx.is_assigned(id(CONTOSO), client.object_id, resource.object_id).await.unwrap());
 }
 
-pub async fn default_access_is_an_assignment_without_a_value(directory: impl Directory) {
+pub(crate) async fn default_access_is_an_assignment_without_a_value(directory: impl Directory) {
     let (resource, client) = furnish(&directory).await;
     let mut tx = directory.begin().await.unwrap();
     let principal = Principal::ServicePrincipal(client.object_id);
@@ -79,7 +80,7 @@ pub async fn default_access_is_an_assignment_without_a_value(directory: impl Dir
     assert!(tx.app_role_values(id(CONTOSO), client.object_id, resource.object_id).await.unwrap().is_empty());
 }
 
-pub async fn a_user_holds_users_roles_only(directory: impl Directory) {
+pub(crate) async fn a_user_holds_users_roles_only(directory: impl Directory) {
     let (resource, _) = furnish(&directory).await;
     let mut tx = directory.begin().await.unwrap();
     tx.insert_user(&alice()).await.unwrap();
@@ -91,7 +92,7 @@ pub async fn a_user_holds_users_roles_only(directory: impl Directory) {
     assert_eq!(values, ["Resource.Read"]);
 }
 
-pub async fn an_assignment_needs_principal_resource_and_role_in_one_tenant(directory: impl Directory) {
+pub(crate) async fn an_assignment_needs_principal_resource_and_role_in_one_tenant(directory: impl Directory) {
     let (resource, client) = furnish(&directory).await;
     let principal = Principal::ServicePrincipal(client.object_id);
     let mut tx = directory.begin().await.unwrap();
@@ -116,19 +117,20 @@ pub async fn an_assignment_needs_principal_resource_and_role_in_one_tenant(direc
     assert!(matches!(error, StoreError::AlreadyExists(Record::AppRoleAssignment)), "{error:?}");
 }
 
-pub async fn graphs_roles_are_granted_like_any(directory: impl Directory) {
+pub(crate) async fn graphs_roles_are_granted_like_any(directory: impl Directory) {
     use countersign_directory::{MICROSOFT_GRAPH, microsoft_graph};
     let (_, client) = furnish(&directory).await;
     let mut tx = directory.begin().await.unwrap();
     let graph = tx.service_principal(id(CONTOSO), MICROSOFT_GRAPH).await.unwrap().unwrap();
-    let role = microsoft_graph().app_roles().iter().find(|role| role.value.as_deref() == Some("User.Read.All")).unwrap();
+    let role =
+        microsoft_graph().app_roles().iter().find(|role| role.value.as_deref() == Some("User.Read.All")).unwrap();
     let principal = Principal::ServicePrincipal(client.object_id);
     tx.assign_app_role(&AppRoleAssignment::new(id(CONTOSO), principal, graph.object_id, role.id, NOW)).await.unwrap();
     let values = tx.app_role_values(id(CONTOSO), client.object_id, graph.object_id).await.unwrap();
     assert_eq!(values, ["User.Read.All"]);
 }
 
-pub async fn there_is_one_permission_grant_per_client_resource_and_user(directory: impl Directory) {
+pub(crate) async fn there_is_one_permission_grant_per_client_resource_and_user(directory: impl Directory) {
     let (resource, client) = furnish(&directory).await;
     let mut tx = directory.begin().await.unwrap();
     tx.insert_user(&alice()).await.unwrap();

@@ -1,9 +1,11 @@
 use super::*;
 use std::time::Duration;
 
-use countersign_directory::{KeySchedule, PasswordHash, Record, SigningKeys, StoreError, StoredSigningKey, User, Users};
+use countersign_directory::{
+    KeySchedule, PasswordHash, Record, SigningKeys, StoreError, StoredSigningKey, User, Users,
+};
 
-pub fn signing_key(key_id: &str, tenant: Option<&str>, generation: i64) -> StoredSigningKey {
+pub(crate) fn signing_key(key_id: &str, tenant: Option<&str>, generation: i64) -> StoredSigningKey {
     StoredSigningKey {
         key_id: key_id.to_owned(),
         tenant: tenant.map(id),
@@ -15,7 +17,7 @@ pub fn signing_key(key_id: &str, tenant: Option<&str>, generation: i64) -> Store
     }
 }
 
-pub async fn a_key_reads_back_whole(directory: impl Directory) {
+pub(crate) async fn a_key_reads_back_whole(directory: impl Directory) {
     furnish(&directory).await;
     let mut tx = directory.begin().await.unwrap();
     let retiring = StoredSigningKey {
@@ -35,7 +37,7 @@ pub async fn a_key_reads_back_whole(directory: impl Directory) {
     assert!(!tx.remove_signing_key("first").await.unwrap());
 }
 
-pub async fn of_two_keys_of_one_generation_the_first_wins(directory: impl Directory) {
+pub(crate) async fn of_two_keys_of_one_generation_the_first_wins(directory: impl Directory) {
     furnish(&directory).await;
     let mut tx = directory.begin().await.unwrap();
     assert!(tx.insert_signing_key(&signing_key("a", None, 1)).await.unwrap());
@@ -46,7 +48,7 @@ pub async fn of_two_keys_of_one_generation_the_first_wins(directory: impl Direct
     assert!(matches!(error, StoreError::NotFound(Record::Tenant)), "{error:?}");
 }
 
-pub async fn a_schedule_is_changed_by_compare_and_set(directory: impl Directory) {
+pub(crate) async fn a_schedule_is_changed_by_compare_and_set(directory: impl Directory) {
     let mut tx = directory.begin().await.unwrap();
     tx.insert_signing_key(&signing_key("a", None, 1)).await.unwrap();
     let original = KeySchedule { activates_at: NOW, retires_at: None };
@@ -75,7 +77,7 @@ fn user(name: &str, object_id: &str) -> User {
     }
 }
 
-pub async fn a_user_is_found_by_id_and_by_name_in_any_case(directory: impl Directory) {
+pub(crate) async fn a_user_is_found_by_id_and_by_name_in_any_case(directory: impl Directory) {
     furnish(&directory).await;
     let mut tx = directory.begin().await.unwrap();
     let amilie = user("Ämilie@contoso.com", READ);
@@ -87,7 +89,7 @@ pub async fn a_user_is_found_by_id_and_by_name_in_any_case(directory: impl Direc
     assert_eq!(tx.users_of(id(CONTOSO)).await.unwrap(), [amilie]);
 }
 
-pub async fn a_user_is_unique_and_can_be_changed(directory: impl Directory) {
+pub(crate) async fn a_user_is_unique_and_can_be_changed(directory: impl Directory) {
     furnish(&directory).await;
     let mut tx = directory.begin().await.unwrap();
     tx.insert_user(&user("a@contoso.com", READ)).await.unwrap();

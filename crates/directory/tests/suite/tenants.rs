@@ -1,7 +1,7 @@
 use super::*;
 use countersign_directory::{Record, StoreError};
 
-pub async fn a_tenant_is_found_by_id_and_by_domain_in_any_case(directory: impl Directory) {
+pub(crate) async fn a_tenant_is_found_by_id_and_by_domain_in_any_case(directory: impl Directory) {
     let mut tx = directory.begin().await.unwrap();
     tx.insert_tenant(&contoso()).await.unwrap();
     tx.insert_tenant(&Tenant { region_scope: "EU".to_owned(), strict: true, ..fabrikam() }).await.unwrap();
@@ -16,7 +16,7 @@ pub async fn a_tenant_is_found_by_id_and_by_domain_in_any_case(directory: impl D
     assert!(all[1].strict && all[1].region_scope == "EU");
 }
 
-pub async fn a_domain_belongs_to_one_tenant(directory: impl Directory) {
+pub(crate) async fn a_domain_belongs_to_one_tenant(directory: impl Directory) {
     let mut tx = directory.begin().await.unwrap();
     tx.insert_tenant(&contoso()).await.unwrap();
     let again = tx.insert_tenant(&contoso()).await.unwrap_err();
@@ -25,7 +25,7 @@ pub async fn a_domain_belongs_to_one_tenant(directory: impl Directory) {
     assert!(matches!(thief, StoreError::AlreadyExists(Record::Domain)), "{thief:?}");
 }
 
-pub async fn a_tenants_properties_and_domains_are_replaced(directory: impl Directory) {
+pub(crate) async fn a_tenants_properties_and_domains_are_replaced(directory: impl Directory) {
     let mut tx = directory.begin().await.unwrap();
     let unknown = tx.update_tenant(&contoso()).await.unwrap_err();
     assert!(matches!(unknown, StoreError::NotFound(Record::Tenant)), "{unknown:?}");
@@ -36,7 +36,7 @@ pub async fn a_tenants_properties_and_domains_are_replaced(directory: impl Direc
     assert_eq!(tx.tenant_by_domain("contoso.onmicrosoft.com").await.unwrap(), None);
 }
 
-pub async fn microsoft_graph_is_in_every_tenant(directory: impl Directory) {
+pub(crate) async fn microsoft_graph_is_in_every_tenant(directory: impl Directory) {
     use countersign_directory::MICROSOFT_GRAPH;
     let mut tx = directory.begin().await.unwrap();
     tx.insert_tenant(&contoso()).await.unwrap();
@@ -53,7 +53,8 @@ pub async fn microsoft_graph_is_in_every_tenant(directory: impl Directory) {
     let impostor = application.clone();
     let refused = tx.insert_application(&impostor).await.unwrap_err();
     assert!(matches!(refused, StoreError::AlreadyExists(Record::Application)), "{refused:?}");
-    let impostor = super::application(CONTOSO, json!({"appId": CLIENT, "identifierUris": ["https://graph.microsoft.com"]}));
+    let impostor =
+        super::application(CONTOSO, json!({"appId": CLIENT, "identifierUris": ["https://graph.microsoft.com"]}));
     let refused = tx.insert_application(&impostor).await.unwrap_err();
     assert!(matches!(refused, StoreError::AlreadyExists(Record::IdentifierUri)), "{refused:?}");
 }

@@ -2,7 +2,7 @@ use super::keys_and_users::signing_key;
 use super::*;
 use countersign_directory::{KeySchedule, SigningKeys};
 
-pub async fn dropping_undoes_and_committing_keeps(directory: impl Directory) {
+pub(crate) async fn dropping_undoes_and_committing_keeps(directory: impl Directory) {
     let mut tx = directory.begin().await.unwrap();
     tx.insert_tenant(&contoso()).await.unwrap();
     drop(tx);
@@ -15,16 +15,31 @@ pub async fn dropping_undoes_and_committing_keeps(directory: impl Directory) {
     assert!(tx.tenant(id(CONTOSO)).await.unwrap().is_some(), "clones share it");
 }
 
-pub async fn a_failed_statement_does_not_end_the_transaction(directory: impl Directory) {
+pub(crate) async fn a_failed_write_writes_nothing_and_the_transaction_goes_on(directory: impl Directory) {
+    furnish(&directory).await;
     let mut tx = directory.begin().await.unwrap();
-    tx.insert_tenant(&contoso()).await.unwrap();
-    tx.insert_tenant(&contoso()).await.unwrap_err();
-    tx.insert_tenant(&fabrikam()).await.unwrap();
+    let thief = Tenant::new(id(WRITE), "Thief").with_domain("thief.example").with_domain("contoso.com");
+    tx.insert_tenant(&thief).await.unwrap_err();
+    assert_eq!(tx.tenant(id(WRITE)).await.unwrap(), None);
+    assert_eq!(tx.tenant_by_domain("thief.example").await.unwrap(), None);
+    tx.update_tenant(&Tenant { id: id(FABRIKAM), ..thief }).await.unwrap_err();
+    assert_eq!(tx.tenant(id(FABRIKAM)).await.unwrap(), Some(fabrikam()));
+
+    let uris = json!({"appId": WRITE, "identifierUris": ["api://new", "https://contoso.com/orders"]});
+    tx.insert_application(&application(CONTOSO, uris.clone())).await.unwrap_err();
+    assert!(tx.application(id(WRITE)).await.unwrap().is_none());
+    let mut uris = uris;
+    uris["appId"] = json!(CLIENT);
+    tx.update_application(&application(CONTOSO, uris)).await.unwrap_err();
+    assert_eq!(tx.application(id(CLIENT)).await.unwrap().unwrap().document(), client_app().document());
+
+    tx.update_tenant(&Tenant { strict: true, ..fabrikam() }).await.unwrap();
     tx.commit().await.unwrap();
-    assert_eq!(directory.begin().await.unwrap().tenants().await.unwrap().len(), 2);
+    let all = directory.begin().await.unwrap().tenants().await.unwrap();
+    assert_eq!(all, [contoso(), Tenant { strict: true, ..fabrikam() }]);
 }
 
-pub async fn the_revision_changes_with_every_committed_write_only(directory: impl Directory) {
+pub(crate) async fn the_revision_changes_with_every_committed_write_only(directory: impl Directory) {
     let start = directory.revision();
     let mut tx = directory.begin().await.unwrap();
     tx.insert_tenant(&contoso()).await.unwrap();
@@ -51,7 +66,7 @@ pub async fn the_revision_changes_with_every_committed_write_only(directory: imp
 }
 
 /// E24: replicas that decide at the same moment. `other` is a second way to the same store, or a clone.
-pub async fn of_many_at_once_one_wins(directory: impl Directory, other: impl Directory) {
+pub(crate) async fn of_many_at_once_one_wins(directory: impl Directory, other: impl Directory) {
     let mut tx = directory.begin().await.unwrap();
     tx.insert_signing_key(&signing_key("first", None, 1)).await.unwrap();
     tx.commit().await.unwrap();

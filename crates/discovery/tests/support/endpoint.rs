@@ -1,10 +1,12 @@
 //! An issuer's endpoint behind a fake [`Transport`]: counts, answers as told, and holds answers back on request.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use bytes::Bytes;
-use countersign_discovery::{BoxFuture, Limits, Transport, TransportError};
-use countersign_token::{Randomness, SeededRandomness, base64url_encode};
+use countersign_discovery::{BoxFuture, Limits, RemoteKeys, Transport, TransportError};
+use countersign_protocol::{AuthorityHost, EndpointVersion, TenantSegment};
+use countersign_token::{FakeClock, Randomness, SeededRandomness, Timestamp, base64url_encode};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
@@ -131,4 +133,41 @@ pub(crate) fn key(key_id: &str) -> Value {
     modulus[255] |= 1;
     json!({ "kty": "RSA", "use": "sig", "kid": key_id, "n": base64url_encode(&modulus), "e": "AQAB",
             "issuer": format!("{HOST}/{TENANT}/v2.0") })
+}
+
+pub(crate) const METADATA_URL: &str =
+    "https://login.contoso.test:8443/6babcaad-604b-40ac-a9d7-9fd97c0b779f/v2.0/.well-known/openid-configuration";
+pub(crate) const KEYS_URL: &str =
+    "https://login.contoso.test:8443/6babcaad-604b-40ac-a9d7-9fd97c0b779f/discovery/v2.0/keys";
+
+pub(crate) const HOUR: Duration = Duration::from_secs(3600);
+
+/// A clock that stands at 2026-01-01T00:00:00Z.
+pub(crate) fn clock() -> FakeClock {
+    FakeClock::at(Timestamp::from_unix_seconds(1_767_225_600))
+}
+
+pub(crate) fn clock_now(clock: &FakeClock) -> Timestamp {
+    countersign_token::Clock::now(clock)
+}
+
+/// The keys that `endpoint` publishes, found through its metadata.
+pub(crate) fn remote(endpoint: &Endpoint, clock: &FakeClock) -> RemoteKeys {
+    RemoteKeys::from_authority(
+        &AuthorityHost::parse(HOST).unwrap(),
+        TenantSegment::parse(TENANT).as_ref().unwrap(),
+        EndpointVersion::V2,
+        Arc::new(endpoint.clone()),
+    )
+    .unwrap()
+    .clock(Arc::new(clock.clone()))
+    .randomness(Arc::new(SeededRandomness::from_seed(1)))
+    .build()
+}
+
+/// Lets spawned tasks run until none can go on by itself.
+pub(crate) async fn settle() {
+    for _ in 0..20 {
+        tokio::task::yield_now().await;
+    }
 }

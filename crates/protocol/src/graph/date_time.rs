@@ -22,7 +22,12 @@ impl FromStr for DateTime {
     type Err = DateTimeError;
 
     fn from_str(text: &str) -> Result<Self, DateTimeError> {
-        let parsed: jiff::Timestamp = text.parse().map_err(|_| DateTimeError)?;
+        let Ok(parsed) = text.parse::<jiff::Timestamp>() else {
+            // .NET's last moment, 9999-12-31T23:59:59.9999999Z, is beyond the parser's last moment by a day.
+            let pieces = jiff::fmt::temporal::Pieces::parse(text).map_err(|_| DateTimeError)?;
+            let last_year = pieces.date().year() == 9999 && pieces.time().is_some() && pieces.offset().is_some();
+            return if last_year { Ok(Self(Timestamp::from_nanos(i64::MAX))) } else { Err(DateTimeError) };
+        };
         Ok(Self(match i64::try_from(parsed.as_nanosecond()) {
             Ok(nanos) => Timestamp::from_nanos(nanos),
             Err(_) => Timestamp::from_unix_seconds(parsed.as_second()), // saturates
@@ -70,14 +75,17 @@ mod tests {
 
     #[test]
     fn never_saturates() {
+        for text in ["9999-12-31T23:59:59.9999999Z", "9999-01-01T00:00:00Z", "2299-12-31T00:00:00Z"] {
+            let never: DateTime = text.parse().unwrap();
+            assert_eq!(never.to_string(), "2262-04-11T23:47:16.8547758Z");
+        }
         let never: DateTime = "9999-12-31T23:59:59Z".parse().unwrap();
-        assert_eq!(never.to_string(), "2262-04-11T23:47:16.8547758Z");
         assert!("0001-01-01T00:00:00Z".parse::<DateTime>().unwrap() < never);
     }
 
     #[test]
     fn other_texts_are_refused() {
-        for text in ["", "2026-01-31", "2026-01-31T10:00:00", "1767225600", "31.01.2026"] {
+        for text in ["", "2026-01-31", "2026-01-31T10:00:00", "1767225600", "31.01.2026", "9999-12-31", "9999-12-31T23:59:59"] {
             assert_eq!(text.parse::<DateTime>(), Err(DateTimeError), "{text:?}");
         }
     }

@@ -250,3 +250,97 @@ impl<'de> Deserialize<'de> for Roles<'de> {
         deserializer.deserialize_seq(RolesVisitor)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::claims::RawClaims;
+
+    const KNOWN: [&str; 34] = [
+        "aud",
+        "iss",
+        "tid",
+        "ver",
+        "azp",
+        "appid",
+        "azpacr",
+        "appidacr",
+        "oid",
+        "sub",
+        "scp",
+        "idtyp",
+        "uti",
+        "roles",
+        "exp",
+        "nbf",
+        "iat",
+        "nonce",
+        "at_hash",
+        "c_hash",
+        "actort",
+        "actortoken",
+        "aio",
+        "rh",
+        "idp",
+        "name",
+        "preferred_username",
+        "xms_ftd",
+        "sid",
+        "groups",
+        "wids",
+        "upn",
+        "unique_name",
+        "acct",
+    ];
+
+    #[test]
+    fn every_known_claim_is_recognised_twice() {
+        for name in KNOWN {
+            assert!(known(name).is_some(), "{name}");
+            let value = match name {
+                "exp" | "nbf" | "iat" => "1",
+                "roles" => "[]",
+                _ => "\"x\"",
+            };
+            let twice = format!("{{\"{name}\":{value},\"{name}\":{value}}}");
+            assert_eq!(RawClaims::parse(twice.into_bytes()).map(|_| ()), Err(Rejection::ClaimDuplicate), "{name}");
+        }
+    }
+
+    #[test]
+    fn no_two_claims_are_taken_for_one() {
+        let value = |name: &str| match name {
+            "exp" | "nbf" | "iat" => "1",
+            "roles" => "[]",
+            _ => "\"x\"",
+        };
+        let all: Vec<_> = KNOWN.iter().map(|name| format!("\"{name}\":{}", value(name))).collect();
+        assert!(RawClaims::parse(format!("{{{}}}", all.join(",")).into_bytes()).is_ok());
+    }
+
+    #[test]
+    fn texts_with_and_without_escapes_are_found_again() {
+        let payload =
+            r#"{"aud":"","iss":"\u0061b\n","tid":"ü","sub":"\ud83e\udd80","roles":["a","\u0062","","ä"],"scp":"x y"}"#;
+        let claims = RawClaims::parse(payload.as_bytes().to_vec()).unwrap();
+        let text = |claim| claims.text(claim).unwrap();
+        assert_eq!([text(Text::Audience), text(Text::Issuer), text(Text::Tenant)], ["", "ab\n", "ü"]);
+        assert_eq!(text(Text::Subject), "🦀");
+        assert_eq!(claims.roles().collect::<Vec<_>>(), ["a", "b", "", "ä"]);
+        assert_eq!(claims.scopes().collect::<Vec<_>>(), ["x", "y"]);
+        assert_eq!(claims.text(Text::Version), None);
+        assert_eq!(claims.required(Text::Version), Err(Rejection::ClaimMissing("ver")));
+    }
+
+    #[test]
+    fn a_refusal_belongs_to_its_own_claim() {
+        let refusal = |payload: &str| RawClaims::parse(payload.as_bytes().to_vec()).map(|_| ()).unwrap_err();
+        assert_eq!(refusal(r#"{"aud":1}"#), Rejection::ClaimType("aud"));
+        // What comes after a sound claim is not blamed on it.
+        assert_eq!(refusal(r#"{"aud":"x","y":tru}"#), Rejection::ClaimsMalformed);
+        assert_eq!(refusal(r#"{"aud":"x","iat":"1"}"#), Rejection::ClaimType("iat"));
+        assert_eq!(refusal(r#"{"aud":"x","y":{"a":1,"a":1}}"#), Rejection::ClaimDuplicate);
+        assert_eq!(refusal(r#"{"aud":"x","exp":1e999}"#), Rejection::ClaimsMalformed);
+        assert_eq!(refusal(r#"{"aud":["x","#), Rejection::ClaimsMalformed);
+    }
+}

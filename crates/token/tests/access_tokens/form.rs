@@ -65,7 +65,7 @@ fn a50_a_second_spelling_of_the_same_bytes() {
     }
     let odd = |object: &Value| {
         let mut object = object.clone();
-        while object.to_string().len() % 3 == 0 {
+        while object.to_string().len().is_multiple_of(3) {
             object["x"] = format!("{}x", object["x"].as_str().unwrap_or_default()).into();
         }
         base64url_encode(object.to_string().as_bytes())

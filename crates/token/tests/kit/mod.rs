@@ -11,7 +11,8 @@ pub(crate) mod forge;
 use std::sync::OnceLock;
 
 use countersign_token::{
-    Algorithm, Claims, KeySet, Policy, PrivateKey, Rejection, SigningKey, Timestamp, Verified, base64url_encode, verify,
+    Algorithm, Claims, KeySet, Policy, PrivateKey, Rejection, SigningKey, Timestamp, TokenKind, Verified,
+    base64url_encode, verify,
 };
 use serde_json::{Value, json};
 
@@ -231,7 +232,7 @@ impl Kit {
 
     /// The token.
     pub(crate) fn token(&self) -> String {
-        self.token_of(&self.header.to_string(), &self.claims.to_string())
+        self.token_of(self.header.to_string(), self.claims.to_string())
     }
 
     /// A token with these very texts as header and payload, signed.
@@ -255,6 +256,11 @@ impl Kit {
     #[track_caller]
     pub(crate) fn accepted(&self) -> Verified<Claims> {
         self.judge(&self.token()).unwrap()
+    }
+
+    #[track_caller]
+    pub(crate) fn accepted_as(&self, kind: TokenKind) {
+        assert_eq!(self.accepted().kind(), kind);
     }
 
     /// Expects this very refusal for the kit's own token.

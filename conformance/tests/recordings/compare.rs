@@ -1,0 +1,160 @@
+//! What of two answers must be equal, and what differs.
+
+use countersign_conformance::wire::Answer;
+use serde_json::Value;
+
+use crate::exchange::Exchange;
+use crate::fold;
+
+/// Headers that say something about the protocol, by the recordings' README.
+const HEADERS: [&str; 11] = [
+    "access-control-allow-methods",
+    "access-control-allow-origin",
+    "cache-control",
+    "client-request-id",
+    "content-type",
+    "expires",
+    "pragma",
+    "strict-transport-security",
+    "x-content-type-options",
+    "x-ms-clitelem",
+    "x-xss-protection",
+];
+
+/// Members of which only the JSON type is compared: counts, ids, times, and what says where the tenant is.
+const OF_ANY_VALUE: [&str; 15] = [
+    "access_token",
+    "correlation_id",
+    "error_uri",
+    "expires_in",
+    "ext_expires_in",
+    "kid",
+    "n",
+    "refresh_in",
+    "tenant_region_scope",
+    "timestamp",
+    "trace_id",
+    "x5c",
+    "x5t",
+    "cloud_instance_name",
+    "issuer",
+];
+
+/// Everything in which the authority's answer differs from the recorded one.
+pub(crate) fn compare(exchange: &Exchange, answer: &Answer, origin: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    let status = exchange.status().unwrap_or_default();
+    if status != u64::from(answer.status) {
+        found.push(format!("status: recorded {status}, ours {}", answer.status));
+    }
+    let recorded_headers = exchange.headers();
+    if !recorded_headers.is_empty() {
+        for name in HEADERS {
+            let recorded = recorded_headers.iter().find(|(found, _)| found == name).map(|(_, value)| value.as_str());
+            let ours = answer.header(name);
+            if recorded != ours {
+                found.push(format!("header {name}: recorded {recorded:?}, ours {ours:?}"));
+            }
+        }
+    }
+    let topic = exchange.topic();
+    let mut ours = answer.json();
+    if topic == "jwks" {
+        keys(exchange.body(), &ours, &mut found);
+    } else {
+        if let Some(clouds) = ours["metadata"].as_array_mut() {
+            let before = clouds.len();
+            clouds.retain(|cloud| !cloud["preferred_network"].as_str().is_some_and(|host| origin.ends_with(host)));
+            if clouds.len() + 1 == before {
+                found.push("body.metadata: the authority's own entry".to_owned());
+            }
+        }
+        values(topic, "body", exchange.body(), &ours, origin, &mut found);
+    }
+    found
+}
+
+/// Sets of keys differ in number and order; each of ours must look like each of theirs.
+fn keys(recorded: &Value, ours: &Value, found: &mut Vec<String>) {
+    let of = |set: &Value| set["keys"].as_array().cloned().unwrap_or_default();
+    assert!(of(ours).len() >= 2, "a next key is published before it is used");
+    for key in of(ours) {
+        assert_eq!(key["kid"], key["x5t"]);
+        assert!(key["x5c"].as_array().is_some_and(|chain| chain.len() == 1));
+        for theirs in of(recorded) {
+            let mut differences = Vec::new();
+            values("jwks", "key", &theirs, &key, "", &mut differences);
+            found.extend(differences.into_iter().filter(|it| !found.contains(it)).collect::<Vec<_>>());
+        }
+    }
+}
+
+fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "boolean",
+        Value::Number(_) => "number",
+        Value::String(_) => "string",
+        Value::Array(_) => "array",
+        Value::Object(_) => "object",
+    }
+}
+
+fn values(topic: &str, path: &str, recorded: &Value, ours: &Value, origin: &str, found: &mut Vec<String>) {
+    match (recorded, ours) {
+        (Value::Object(theirs), Value::Object(mine)) => {
+            for (name, value) in theirs {
+                match mine.get(name) {
+                    None => found.push(format!("{path}.{name}: missing")),
+                    Some(_) if anything_goes(topic, name) && kind(value) == kind(&mine[name]) => {}
+                    Some(other) => values(topic, &format!("{path}.{name}"), value, other, origin, found),
+                }
+            }
+            let added = mine.keys().filter(|name| !theirs.contains_key(*name));
+            found.extend(added.map(|name| format!("{path}.{name}: added")));
+        }
+        (Value::Array(theirs), Value::Array(mine)) if theirs.len() == mine.len() => {
+            for (index, (theirs, mine)) in theirs.iter().zip(mine).enumerate() {
+                values(topic, &format!("{path}[{index}]"), theirs, mine, origin, found);
+            }
+        }
+        (Value::Array(theirs), Value::Array(mine)) => {
+            found.push(format!("{path}: recorded {} entries, ours {}", theirs.len(), mine.len()));
+        }
+        (Value::String(theirs), Value::String(mine)) => {
+            let (theirs, mine) = (fold::text(theirs, origin), fold::text(mine, origin));
+            // A sanitiser cut the text short: what it left must be how ours begins.
+            let whole = theirs.split_once("view=Sanitized").map_or(theirs.as_str(), |(before, _)| before);
+            let equal = if whole.len() < theirs.len() { mine.starts_with(whole) } else { theirs == mine };
+            if !equal {
+                found.push(format!("{path}: recorded {theirs:?}, ours {mine:?}"));
+            }
+        }
+        _ if recorded == ours => {}
+        _ => found.push(format!("{path}: recorded {recorded}, ours {ours}")),
+    }
+}
+
+/// An issuer is the tenant's own in a key set, and compared in metadata.
+fn anything_goes(topic: &str, name: &str) -> bool {
+    let compared = topic == "discovery" && ["issuer", "cloud_instance_name"].contains(&name);
+    OF_ANY_VALUE.contains(&name) && !compared
+}
+
+/// What must hold within one answer, whatever it says.
+pub(crate) fn assert_relations(exchange: &Exchange, answer: &Answer) {
+    let id = exchange.id();
+    let body = answer.json();
+    let sent = exchange.request()["headers"]["client-request-id"].as_str().filter(|id| id.len() == 36);
+    if let Some(trace_id) = body["trace_id"].as_str() {
+        assert_eq!(Some(trace_id), answer.header("x-ms-request-id"), "{id}");
+        if let Some(sent) = sent {
+            assert_eq!(body["correlation_id"], sent, "{id}");
+        }
+    }
+    if let Some(telemetry) = answer.header("x-ms-clitelem") {
+        let fields: Vec<&str> = telemetry.split(',').collect();
+        assert_eq!(fields[1], body["error_codes"][0].as_u64().unwrap_or(0).to_string(), "{id}");
+        assert_eq!(fields[2], "0", "{id}");
+    }
+}

@@ -1,0 +1,83 @@
+//! Looking after the signing keys while the authority runs: there is always a next one, and old ones end.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use countersign_directory::Directory;
+use countersign_token::{Clock, Timestamp};
+use tokio::sync::{mpsc, watch};
+
+use crate::StartError;
+use crate::core::Core;
+use crate::key_ring::NewKey;
+
+/// How often schedules are looked at: a key that is due is made or retired within this time.
+const CARE: Duration = Duration::from_secs(600);
+
+/// Keys that are being made ahead of their need.
+pub(crate) struct KeysInTheMaking(mpsc::Receiver<Result<NewKey, StartError>>);
+
+impl KeysInTheMaking {
+    /// Makes two keys at once. How long one takes is a matter of luck; the luckier becomes the first to sign, the other the
+    /// one after it, and the start waits for the luckier only.
+    pub(crate) fn start(now: Timestamp) -> Self {
+        let (sender, receiver) = mpsc::channel(2);
+        for _ in 0..2 {
+            let sender = sender.clone();
+            tokio::task::spawn_blocking(move || {
+                // A receiver that is gone has no use for the key.
+                let _ = sender.blocking_send(NewKey::make(now));
+            });
+        }
+        Self(receiver)
+    }
+
+    /// None: each is made when it is asked for.
+    pub(crate) fn none() -> Self {
+        Self(mpsc::channel(1).1)
+    }
+
+    /// The next one, made now if none is on its way.
+    pub(crate) async fn next(&mut self, clock: &dyn Clock) -> Result<NewKey, StartError> {
+        match self.0.recv().await {
+            Some(key) => key,
+            None => make(clock.now()).await,
+        }
+    }
+}
+
+async fn make(now: Timestamp) -> Result<NewKey, StartError> {
+    tokio::task::spawn_blocking(move || NewKey::make(now)).await.map_err(|_| StartError::Task)?
+}
+
+/// Looks after the keys until `stopping`.
+pub(crate) async fn care<D: Directory>(
+    core: Arc<Core<D>>,
+    mut making: KeysInTheMaking,
+    mut stopping: watch::Receiver<bool>,
+) {
+    loop {
+        if let Err(error) = look(&core, &mut making).await {
+            tracing::error!(error = &error as &dyn std::error::Error, "the signing keys could not be looked after");
+        }
+        tokio::select! {
+            _ = stopping.wait_for(|stop| *stop) => return,
+            () = tokio::time::sleep(CARE) => {}
+        }
+    }
+}
+
+/// One look: makes the next key if there is none, ends those that a schedule has replaced.
+pub(crate) async fn look<D: Directory>(core: &Core<D>, making: &mut KeysInTheMaking) -> Result<(), StartError> {
+    if core.keys.lacks_next().await? {
+        let key = making.next(&*core.clock).await?;
+        core.keys.add_next(&key).await?;
+    }
+    core.keys.tidy().await
+}
+
+/// Lets the next key sign from now on, and makes the one after it.
+pub(crate) async fn roll<D: Directory>(core: &Core<D>) -> Result<String, StartError> {
+    let key = make(core.clock.now()).await?;
+    core.keys.roll(&key).await
+}

@@ -1,0 +1,66 @@
+//! `--keep`: what stays running, and how to use it from another terminal.
+//!
+//! What a person needs for that, the CA's certificate and the daemon's credentials, is written into a folder that only the
+//! user can enter and that disappears with this process.
+
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::path::Path;
+
+use secrecy::ExposeSecret;
+use serde_json::json;
+use tempfile::TempDir;
+
+use super::cast::RESOURCE;
+use super::narrate::Narrator;
+use super::world::World;
+use crate::error::CliError;
+use crate::runtime;
+
+/// Prints the addresses and waits for Ctrl-C or SIGTERM.
+pub(crate) async fn until_stopped(narrator: &mut Narrator, world: &World) -> Result<(), CliError> {
+    let folder = tempfile::Builder::new().prefix("countersign-demo-").tempdir().map_err(CliError::Output)?;
+    let ca = write(&folder, "ca.pem", world.authority.ca_pem())?;
+    let secret = write(&folder, "client-secret.txt", world.cast.secret.expose_secret())?;
+    let certificate = write(&folder, "client-certificate.pem", world.cast.pem.expose_secret())?;
+    let origin = world.authority.host().origin();
+    let orders = &world.api.orders;
+    let portal = format!("{origin}/portal");
+    let (tenant, client) = (world.cast.contoso, world.cast.client_app);
+    let scope = format!("{RESOURCE}/.default");
+    let document = json!({"kept": {
+        "authority": origin, "api": orders, "portal": portal, "ca": ca, "tenant": tenant, "client_id": client,
+        "scope": scope, "secret_file": secret, "certificate": certificate, "pid": std::process::id(),
+    }});
+    let lines = [
+        "Still running; Ctrl-C ends it and forgets everything.".to_owned(),
+        format!("  authority  {origin}"),
+        format!("  portal     {portal}"),
+        format!("  API        {orders}"),
+        format!("  CA         {ca}"),
+        String::new(),
+        "In another terminal:".to_owned(),
+        format!("  export AZURE_AUTHORITY_HOST={origin} AZURE_TENANT_ID={tenant}"),
+        format!("  export AZURE_CLIENT_ID={client} COUNTERSIGN_CA={ca}"),
+        format!("  countersign call {orders} --scope {scope} --secret-file {secret}"),
+        format!("  TOKEN=$(countersign token --scope {scope} --certificate {certificate})"),
+        format!("  curl --cacert {ca} -H \"Authorization: Bearer $TOKEN\" {orders}"),
+    ];
+    narrator.kept(&document, &lines).map_err(CliError::Output)?;
+    runtime::stop_requested().await.map_err(CliError::Runtime)
+}
+
+/// A file that only the user can read; its path as text.
+fn write(folder: &TempDir, name: &str, text: &str) -> Result<String, CliError> {
+    let path = folder.path().join(name);
+    create(&path, text).map_err(|cause| CliError::Write { path: path.clone(), cause })?;
+    Ok(path.display().to_string())
+}
+
+fn create(path: &Path, text: &str) -> std::io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)?.write_all(text.as_bytes())
+}

@@ -1,0 +1,189 @@
+//! What a guard's refusal means and who must do what: the counterpart of the AADSTS catalogue for our own codes.
+
+/// One code of a guard or of `verify`.
+pub(crate) struct Explanation {
+    /// The stable code.
+    pub(crate) code: &'static str,
+    /// What it means.
+    pub(crate) meaning: &'static str,
+    /// Who must do what.
+    pub(crate) who: &'static str,
+}
+
+/// The entry of a code.
+pub(crate) fn lookup(code: &str) -> Option<&'static Explanation> {
+    EXPLANATIONS.iter().find(|entry| entry.code == code)
+}
+
+macro_rules! explanations {
+    ($($code:literal: $meaning:literal => $who:literal;)+) => {
+        const EXPLANATIONS: &[Explanation] = &[$(Explanation { code: $code, meaning: $meaning, who: $who }),+];
+    };
+}
+
+explanations! {
+    "too_large": "The token is longer than 16 kB, or its header than 2 kB."
+        => "The application's owner asks for fewer optional claims, or for groups that are assigned to the application only.";
+    "not_compact_jws": "What was sent is not three pieces of base64url parted by dots."
+        => "The client's developer sends the access token as it was received, without quotes, line breaks or the word Bearer twice.";
+    "base64": "A piece of the token is not canonical base64url: it was cut, padded or re-encoded on its way."
+        => "The client's developer looks for what changes the token between the token endpoint and the request.";
+    "header_malformed": "The token's header is not one JSON object with members of the right types."
+        => "The client's operator checks where the token comes from: Entra does not write such headers.";
+    "header_duplicate": "A member stands twice in the token's header, which two readers could read differently."
+        => "The client's operator checks where the token comes from: Entra does not write such headers.";
+    "critical_header": "The header demands extensions that this guard does not know (RFC 7515 §4.1.11)."
+        => "The client's operator checks where the token comes from: Entra does not write such headers.";
+    "key_in_header": "The token brings its own key, or points at one. Keys come from the configured authority only."
+        => "Nobody should have to do anything: this is how forged tokens look. Look at who sends it.";
+    "header_unsupported": "The header has a member that no access token has (b64, zip, enc or cty)."
+        => "The client's operator checks where the token comes from: Entra does not write such headers.";
+    "graph_token": "The token is for Microsoft Graph, whose tokens only Graph can verify."
+        => "The client's developer asks for a token to this API: scope={this API's identifier}/.default instead of Graph's.";
+    "type": "The token is of another kind than an access token (typ is not JWT)."
+        => "The client's developer sends the access_token of the token endpoint's answer.";
+    "algorithm_not_allowed": "The token is not signed with an algorithm that the policy allows (RS256 unless it says otherwise)."
+        => "The API's operator checks that the authority is the right one; Entra signs with RS256.";
+    "key_id_missing": "The header does not name a key, so there is nothing to verify with."
+        => "The client's operator checks where the token comes from: Entra always names the key.";
+    "key_id_malformed": "The name of the key in the header is not 1 to 128 printable characters."
+        => "The client's operator checks where the token comes from: Entra does not write such headers.";
+    "unknown_key": "The authority publishes no key of this name: the token is another authority's, or the key has been withdrawn."
+        => "The client's operator compares the token's iss with the authority that the API trusts, then acquires a new token.";
+    "key_algorithm_mismatch": "The key that the header names is published for another algorithm."
+        => "Nobody should have to do anything: this is how forged tokens look. Look at who sends it.";
+    "thumbprint_mismatch": "The header names two different keys in kid and x5t."
+        => "Nobody should have to do anything: this is how forged tokens look. Look at who sends it.";
+    "signature_invalid": "The signature does not fit: the token was changed after it was issued, or somebody else signed it."
+        => "The client's developer sends the token unchanged. If it is unchanged, look at who sends it.";
+    "claims_malformed": "The payload is not one JSON object."
+        => "The client's operator checks where the token comes from: Entra does not write such tokens.";
+    "claim_duplicate": "A claim stands twice, which two readers could read differently."
+        => "The client's operator checks where the token comes from: Entra does not write such tokens.";
+    "too_many_claims": "The token has more than 200 claims."
+        => "The application's owner asks for fewer optional claims.";
+    "claim_missing": "A claim that every access token of Entra has is absent."
+        => "The client's operator checks that this is an access token of Entra, and not an id_token or another issuer's token.";
+    "claim_type": "A claim has another JSON type than Entra gives it."
+        => "The client's operator checks where the token comes from.";
+    "claim_range": "A date in the token is not in seconds since 1970; milliseconds are a common mistake of test tokens."
+        => "Whoever makes the token writes NumericDates in seconds (RFC 7519 §2).";
+    "expired": "The token's time is over."
+        => "The client acquires a new token, as client libraries do by themselves; if it just did, the clocks are wrong: check both machines' time.";
+    "not_yet_valid": "The token's time has not begun."
+        => "The API's operator checks this machine's clock: it seems to be behind.";
+    "issued_in_future": "The token says it was issued later than now."
+        => "The API's operator checks this machine's clock: it seems to be behind.";
+    "version_unknown": "The token's ver is neither 1.0 nor 2.0."
+        => "The client's operator checks where the token comes from.";
+    "version_not_allowed": "The token's version is one that the policy does not take."
+        => "The API's owner sets api.requestedAccessTokenVersion in the registration, or adds the version to the policy.";
+    "tenant_malformed": "tid is not a GUID in lower case, as Entra writes it."
+        => "The client's operator checks where the token comes from.";
+    "tenant_not_allowed": "The token is genuine but was issued in a tenant that the policy does not list."
+        => "The client asks the right tenant's token endpoint, or the API's operator adds the tenant to the policy if its callers are welcome.";
+    "issuer_mismatch": "iss is none of the policy's issuers for this tenant and version."
+        => "The API's operator compares the policy's issuers with the authority's metadata; v1.0 tokens have https://sts.windows.net/{tenantid}/.";
+    "key_issuer_mismatch": "The key that signed belongs to another issuer than the one that the token names."
+        => "Nobody should have to do anything: this is how forged tokens look. Look at who sends it.";
+    "audience_mismatch": "The token is for another API."
+        => "The client asks for this API: scope={its App ID URI}/.default. If it did, the API's operator adds the audience: the client id for v2.0 tokens, the App ID URI for v1.0.";
+    "id_token": "This is an id_token: it tells a client who signed in, and is no permission to call an API."
+        => "The client's developer sends the access_token instead.";
+    "caller_malformed": "The calling application is not named by exactly one GUID."
+        => "The client's operator checks where the token comes from.";
+    "kind_contradictory": "The token is not clearly an application's or a user's."
+        => "The client's operator checks where the token comes from.";
+    "kind_not_allowed": "The policy does not take tokens of this kind (an application's own, or on behalf of a user)."
+        => "The client uses the other flow, or the API's operator adds the kind to the policy's kinds.";
+    "client_not_allowed": "The calling application is not on the policy's list of clients."
+        => "The API's operator adds the client's id to the policy's clients, if it may call.";
+    "no_permission": "The token carries neither a role nor a scope: Entra gives such tokens to any application of the tenant."
+        => "An administrator grants the calling application one of the API's app roles; then the client acquires a new token.";
+    "role_missing": "The application is known, but holds none of the app roles that are wanted here."
+        => "An administrator grants the calling application the app role; then the client acquires a new token, since roles are written into it.";
+    "scope_missing": "The user's token has none of the scopes that are wanted here."
+        => "The client asks for the scope, and the user or an administrator consents to it.";
+    "keys_unavailable": "The authority's keys cannot be had, so nobody can tell whether the token is genuine."
+        => "The API's operator checks the way from the API to the authority: name, proxy, certificate.";
+    "credential_missing": "The request carries no bearer token."
+        => "The client's developer sends Authorization: Bearer and the access token.";
+    "several_credentials": "The request has more than one Authorization header."
+        => "The client's developer, or whoever runs a proxy in between, sends exactly one.";
+    "credential_malformed": "The Authorization header is not the word Bearer and one token."
+        => "The client's developer sends Authorization: Bearer and the access token, unchanged.";
+    "line_empty": "The line is empty."
+        => "Whoever writes the input puts one token on each line.";
+    "line_not_utf8": "The line is not text in UTF-8."
+        => "Whoever writes the input puts one token on each line, as text.";
+    "line_malformed": "The line is not a JSON object with one member token that is a string."
+        => "Whoever writes the input puts a bare token or {\"token\":\"…\"} on each line.";
+}
+
+#[cfg(test)]
+mod tests {
+    use countersign_token::Rejection;
+
+    use super::*;
+
+    #[test]
+    fn every_rejection_is_explained() {
+        use Rejection as R;
+        let all = [
+            R::TooLarge,
+            R::NotCompactJws,
+            R::Base64("header"),
+            R::HeaderMalformed,
+            R::HeaderDuplicate,
+            R::CriticalHeader,
+            R::KeyInHeader("jwk"),
+            R::HeaderUnsupported("zip"),
+            R::GraphToken,
+            R::Type,
+            R::AlgorithmNotAllowed,
+            R::KeyIdMissing,
+            R::KeyIdMalformed,
+            R::UnknownKey,
+            R::KeyAlgorithmMismatch,
+            R::ThumbprintMismatch,
+            R::SignatureInvalid,
+            R::ClaimsMalformed,
+            R::ClaimDuplicate,
+            R::TooManyClaims,
+            R::ClaimMissing("exp"),
+            R::ClaimType("exp"),
+            R::ClaimRange("exp"),
+            R::Expired,
+            R::NotYetValid,
+            R::IssuedInFuture,
+            R::VersionUnknown,
+            R::VersionNotAllowed,
+            R::TenantMalformed,
+            R::TenantNotAllowed,
+            R::IssuerMismatch,
+            R::KeyIssuerMismatch,
+            R::AudienceMismatch,
+            R::IdToken,
+            R::CallerMalformed,
+            R::KindContradictory,
+            R::KindNotAllowed,
+            R::ClientNotAllowed,
+            R::NoPermission,
+            R::RoleMissing,
+            R::ScopeMissing,
+        ];
+        for rejection in all {
+            assert!(lookup(rejection.code()).is_some(), "{}", rejection.code());
+        }
+        // The guard's and the line reader's own.
+        let others = 7;
+        assert_eq!(EXPLANATIONS.len(), all.len() + others, "an explanation without a rejection, or twice");
+    }
+
+    #[test]
+    fn explanations_are_sentences() {
+        for entry in EXPLANATIONS {
+            assert!(entry.meaning.ends_with('.') && entry.who.ends_with('.'), "{}", entry.code);
+        }
+    }
+}

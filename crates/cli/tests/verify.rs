@@ -1,0 +1,204 @@
+//! `countersign verify` with keys and policy from files: single tokens, and streams that nothing may stop.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+mod support;
+#[path = "support/tokens.rs"]
+mod tokens;
+
+use std::io::{BufRead, BufReader, Write};
+use std::process::Stdio;
+
+use serde_json::{Value, json};
+use support::{Run, countersign, run, run_with_input};
+use tokens::{Files, NOW, claims, token, token_with};
+
+fn verify(files: &Files, more: &[&str], input: &[u8]) -> Run {
+    let arguments = files.verify(more);
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    run_with_input(&arguments, input)
+}
+
+/// The reasons of a stream, and that each line has its number.
+fn reasons(run: &Run) -> Vec<String> {
+    let lines = run.json_lines();
+    for (index, line) in lines.iter().enumerate() {
+        assert_eq!(line["line"], json!(index + 1), "{line}");
+        assert_eq!(line["valid"], json!(line["reason"] == "ok"), "{line}");
+    }
+    lines.iter().map(|line| line["reason"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn a_good_token_is_valid_and_its_caller_is_told() {
+    let files = Files::new();
+    let good = token(&claims());
+    let run = verify(&files, &[], good.as_bytes());
+    assert_eq!((run.status, run.stderr.as_str()), (0, ""), "{run:?}");
+    assert!(run.stdout.starts_with("valid: ") && run.stdout.contains("Resource.Read"), "{}", run.stdout);
+    assert!(run.stdout.contains("until    2026-01-01 01:00:00 UTC"), "{}", run.stdout);
+
+    let run = verify(&files, &["--json", &good], b"");
+    let document = &run.json_lines()[0];
+    assert_eq!(document["valid"], true);
+    assert_eq!(document["client"], tokens::CLIENT);
+    assert_eq!(document["tenant"], tokens::TENANT);
+    assert_eq!(document["roles"], json!(["Resource.Read"]));
+    assert_eq!(document["expires_at"], NOW + 3600);
+    assert_eq!(document["key_id"], "key-1");
+}
+
+#[test]
+fn a_refusal_names_the_rule_and_who_must_do_what() {
+    let files = Files::new();
+    let run = verify(&files, &[], token_with("roles", json!(["Other"])).as_bytes());
+    assert_eq!(run.status, 1);
+    assert!(run.stdout.starts_with("refused: role_missing\n"), "{}", run.stdout);
+    assert!(run.stdout.contains("An administrator grants"), "{}", run.stdout);
+    assert!(run.stdout.contains("answers 403"), "{}", run.stdout);
+
+    let run = verify(&files, &["--json"], token_with("exp", Value::Null).as_bytes());
+    let document = &run.json_lines()[0];
+    assert_eq!(document["reason"], "claim_missing");
+    assert_eq!(document["subject"], "exp");
+    assert_eq!(document["status"], 401);
+}
+
+#[test]
+fn a_stream_is_answered_line_by_line_in_order() {
+    let files = Files::new();
+    let good = token(&claims());
+    let mut input = Vec::new();
+    let mut expected = Vec::new();
+    let mut line = |bytes: &[u8], reason: &'static str| {
+        input.extend_from_slice(bytes);
+        input.push(b'\n');
+        expected.push(reason);
+    };
+    line(good.as_bytes(), "ok");
+    line(format!("{good}\r").as_bytes(), "ok");
+    line(json!({"token": good, "note": {"token": 1}}).to_string().as_bytes(), "ok");
+    line(format!("  {}", json!({"token": good})).as_bytes(), "ok");
+    line(b"", "line_empty");
+    line(b"   ", "line_empty");
+    line(b"\xff\xfe", "line_not_utf8");
+    line(format!("{good}\0").as_bytes(), "base64");
+    line(format!("{good} ").as_bytes(), "base64");
+    line(b"garbage", "not_compact_jws");
+    line(b"[]", "not_compact_jws");
+    line(b"{\"token\":", "line_malformed");
+    line(b"{\"token\":1}", "line_malformed");
+    line(b"{\"tokens\":\"x\"}", "line_malformed");
+    line(format!("{{\"token\":\"{good}\",\"token\":\"{good}\"}}").as_bytes(), "line_malformed");
+    line(b"{\"token\":\"\"}", "not_compact_jws");
+    line(&vec![b'x'; 20_000], "too_large");
+    line(&vec![b'x'; 3_000_000], "too_large");
+    line(token_with("aud", json!("api://other")).as_bytes(), "audience_mismatch");
+    line(token_with("exp", json!(NOW - 3600)).as_bytes(), "expired");
+    line(token_with("tid", json!("00000000-0000-4000-8000-000000000000")).as_bytes(), "tenant_not_allowed");
+    line(format!("{}x", &good[..good.len() - 1]).as_bytes(), "signature_or_base64");
+    // The last line has no line break.
+    input.extend_from_slice(good.as_bytes());
+    expected.push("ok");
+
+    let run = verify(&files, &["--jsonl"], &input);
+    assert_eq!((run.status, run.stderr.as_str()), (0, ""), "all lines are answered");
+    let mut reasons = reasons(&run);
+    // The last character of a signature holds two or four bits: another one is either not canonical or a wrong signature.
+    let changed = reasons.len() - 2;
+    assert!(["base64", "signature_invalid"].contains(&reasons[changed].as_str()), "{}", reasons[changed]);
+    "signature_or_base64".clone_into(&mut reasons[changed]);
+    assert_eq!(reasons, expected);
+}
+
+#[test]
+fn a_thousand_lines_keep_their_order() {
+    let files = Files::new();
+    let (good, expired) = (token(&claims()), token_with("exp", json!(NOW - 3600)));
+    let mut input = String::new();
+    let mut expected = Vec::new();
+    for index in 0..1_000_u32 {
+        // A pattern without a short period, so that exchanged chunks would show.
+        let (line, reason) = match (index * index) % 7 {
+            0 | 1 => (good.as_str(), "ok"),
+            2 => (expired.as_str(), "expired"),
+            _ => ("x.y", "not_compact_jws"),
+        };
+        input.push_str(line);
+        input.push('\n');
+        expected.push(reason);
+    }
+    let run = verify(&files, &["--jsonl"], input.as_bytes());
+    assert_eq!(run.status, 0);
+    assert_eq!(reasons(&run), expected);
+}
+
+#[test]
+fn a_line_is_answered_before_the_next_one_is_written() {
+    let files = Files::new();
+    let arguments = files.verify(&["--jsonl"]);
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let mut child = countersign(&arguments).stdin(Stdio::piped()).spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let mut stdout = BufReader::new(child.stdout.take().unwrap());
+    for _ in 0..3 {
+        stdin.write_all(b"nonsense\n").unwrap();
+        let mut answer = String::new();
+        stdout.read_line(&mut answer).unwrap();
+        assert!(answer.contains("not_compact_jws"), "{answer}");
+    }
+    drop(stdin);
+    assert!(child.wait().unwrap().success());
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_failure() {
+    let files = Files::new();
+    let arguments = files.verify(&["--jsonl"]);
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let mut child = countersign(&arguments).stdin(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    let mut stdin = child.stdin.take().unwrap();
+    let _ = stdin.write_all(b"x\n");
+    drop(stdin);
+    let output = child.wait_with_output().unwrap();
+    assert_eq!((output.status.code(), output.stderr.as_slice()), (Some(0), &b""[..]));
+}
+
+#[test]
+fn files_that_cannot_be_used_are_named() {
+    let files = Files::new();
+    let (keys, policy) = (files.path("keys.json"), files.path("policy.json"));
+    let (keys, policy) = (keys.to_str().unwrap(), policy.to_str().unwrap());
+    let missing = files.path("missing.json");
+    let missing = missing.to_str().unwrap();
+
+    let failure = run(&["verify", "--jwks", missing, "--policy", policy, "x"]);
+    assert_eq!(failure.status, 2);
+    assert!(failure.stderr.starts_with(&format!("error: {missing} cannot be read\n")), "{}", failure.stderr);
+
+    let failure = run(&["verify", "--jwks", policy, "--policy", policy, "x"]);
+    assert_eq!(failure.status, 2);
+    assert!(failure.stderr.contains(&format!("{policy} is not a JWK set")), "{}", failure.stderr);
+
+    std::fs::write(policy, r#"{"tenants":[],"issuers":[],"audiences":[],"audience":"x"}"#).unwrap();
+    let failure = run(&["verify", "--jwks", keys, "--policy", policy, "x"]);
+    assert_eq!(failure.status, 2);
+    assert!(failure.stderr.contains(&format!("{policy} is not a policy")), "{}", failure.stderr);
+    assert!(failure.stderr.contains("unknown field `audience`"), "{}", failure.stderr);
+
+    std::fs::write(policy, r#"{"tenants":[],"issuers":["http://x/"],"audiences":[]}"#).unwrap();
+    let failure = run(&["verify", "--jwks", keys, "--policy", policy, "x"]);
+    assert_eq!(failure.status, 2);
+    assert!(failure.stderr.contains("names no tenant") && failure.stderr.contains("hint: "), "{}", failure.stderr);
+}
+
+#[test]
+fn without_keys_or_rules_nothing_is_decided() {
+    let failure = run(&["verify", "x"]);
+    assert_eq!(failure.status, 2);
+    assert!(failure.stderr.starts_with("error: where the keys come from is missing\nhint: "), "{}", failure.stderr);
+    let failure = run(&["verify", "--tenant", tokens::TENANT, "x"]);
+    assert_eq!(failure.status, 2);
+    assert!(failure.stderr.starts_with("error: --audience is missing\n"), "{}", failure.stderr);
+    assert_eq!(run(&["verify", "--jwks", "keys.json", "x"]).status, 2, "keys without a policy");
+}

@@ -1,0 +1,154 @@
+//! What the real clients need: a Python with its packages, a Node with its, Microsoft's Rust client, cargo-deny.
+//!
+//! Everything goes into `conformance/.environment` and is pinned by a checked-in file; only what the system's own package
+//! manager must provide is installed outside, by apt-get on Debian and its kin. Each part is skipped when it is there
+//! already, so a second run costs nothing. `conformance/src/clients.rs` starts the clients from here.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+
+use crate::process::{cargo, command, probe, root, run as run_command};
+use crate::report::{Outcome, Report};
+
+/// The release whose checks the configuration was written for.
+const CARGO_DENY: &str = "0.20.2";
+
+pub(crate) fn folder() -> PathBuf {
+    root().join("conformance/.environment")
+}
+
+/// `cargo xtask environment`.
+pub(crate) fn run() -> ExitCode {
+    let mut report = Report::new();
+    report.step("environment", "what the real clients need", |_| install());
+    report.close()
+}
+
+/// Installs what is missing.
+pub(crate) fn install() -> Outcome {
+    let parts: [fn() -> Result<(), String>; 5] = [system_packages, python, node, rust_client, deny];
+    parts.into_iter().try_for_each(|part| part()).into()
+}
+
+fn system_packages() -> Result<(), String> {
+    let python = |code: &str| {
+        let mut python = command("python3");
+        python.args(["-c", code]);
+        probe(python).0
+    };
+    let openssl = || {
+        let mut pkg_config = command("pkg-config");
+        pkg_config.args(["--exists", "openssl"]);
+        probe(pkg_config).0
+    };
+    let mut missing = Vec::new();
+    if !python("import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 10))") {
+        missing.extend(["python3", "python3-venv"]);
+    }
+    if !openssl() {
+        // Microsoft's Rust client signs certificate assertions with OpenSSL.
+        missing.extend(["pkg-config", "libssl-dev"]);
+    }
+    if missing.is_empty() {
+        return Ok(());
+    }
+    println!("    system packages: installing {}, about a minute", missing.join(" "));
+    apt_get(&["update", "-q"])?;
+    let mut arguments = vec!["install", "-q", "-y", "--no-install-recommends"];
+    arguments.extend(&missing);
+    apt_get(&arguments)
+}
+
+fn apt_get(arguments: &[&str]) -> Result<(), String> {
+    let mut id = command("id");
+    id.arg("-u");
+    let mut install = if probe(id).1.trim() == "0" {
+        command("apt-get")
+    } else {
+        let mut sudo = command("sudo");
+        sudo.args(["-n", "apt-get"]);
+        sudo
+    };
+    install.args(arguments).env("DEBIAN_FRONTEND", "noninteractive");
+    run_command(install).map_err(|error| format!("{error}; install the packages named above by hand and try again"))
+}
+
+/// Runs `part` unless the stamp says that it was done for the same pins.
+fn once(name: &str, pins: &str, about: &str, part: impl FnOnce() -> Result<(), String>) -> Result<(), String> {
+    let stamp = folder().join(format!("{name}.installed"));
+    if fs::read_to_string(&stamp).is_ok_and(|done| done == pins) {
+        println!("    {name}: there already");
+        return Ok(());
+    }
+    println!("    {name}: {about}");
+    fs::create_dir_all(folder()).map_err(|error| error.to_string())?;
+    let _ = fs::remove_file(&stamp);
+    part()?;
+    fs::write(&stamp, pins).map_err(|error| error.to_string())
+}
+
+fn read(path: &str) -> Result<String, String> {
+    fs::read_to_string(root().join(path)).map_err(|error| format!("cannot read {path}: {error}"))
+}
+
+fn python() -> Result<(), String> {
+    let requirements = "conformance/clients/python/requirements.txt";
+    let (_, version) = probe(with(command("python3"), &["--version"]));
+    once("python", &format!("{version}{}", read(requirements)?), "installing the packages, about two minutes", || {
+        let venv = folder().join("python");
+        if venv.exists() {
+            fs::remove_dir_all(&venv).map_err(|error| error.to_string())?;
+        }
+        run_command(with(command("python3"), &["-m", "venv", &text(&venv)]))?;
+        let pip = ["-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--progress-bar", "off", "-r"];
+        run_command(with(with(command(&text(&venv.join("bin/python"))), &pip), &[requirements]))
+    })
+}
+
+fn node() -> Result<(), String> {
+    once("node", &read("conformance/clients/node/package-lock.json")?, "installing the packages, a few seconds", || {
+        let tools = folder().join("python/bin");
+        let path = std::env::var("PATH").unwrap_or_default();
+        let mut npm = with(command(&text(&tools.join("npm"))), &["ci", "--no-audit", "--no-fund"]);
+        npm.current_dir(root().join("conformance/clients/node")).env("PATH", format!("{}:{path}", tools.display()));
+        run_command(npm)
+    })
+}
+
+/// Built outside the workspace's target directory: it shares neither features nor locked versions with the house.
+fn rust_client() -> Result<(), String> {
+    println!("    rust: building Microsoft's client, about a minute the first time");
+    let target = text(&folder().join("rust"));
+    let manifest = "conformance/clients/rust/Cargo.toml";
+    run_command(cargo(&["build", "--quiet", "--locked", "--manifest-path", manifest, "--target-dir", &target]))
+}
+
+fn deny() -> Result<(), String> {
+    if deny_command().is_some() {
+        println!("    cargo-deny: there already");
+        return Ok(());
+    }
+    println!("    cargo-deny: installing {CARGO_DENY}, some five minutes");
+    let folder = text(&folder());
+    run_command(cargo(&["install", "--locked", "--quiet", "--root", &folder, "--version", CARGO_DENY, "cargo-deny"]))
+}
+
+/// The cargo-deny to use: one on the path of the same minor release, else the one that [`install`] put aside.
+pub(crate) fn deny_command() -> Option<Command> {
+    let ours = text(&folder().join("bin/cargo-deny"));
+    let wanted = CARGO_DENY.rsplit_once('.').map_or(CARGO_DENY, |(minor, _)| minor);
+    ["cargo-deny", &ours].into_iter().find_map(|program| {
+        let (found, version) = probe(with(command(program), &["--version"]));
+        (found && version.contains(&format!(" {wanted}."))).then(|| command(program))
+    })
+}
+
+fn with(mut command: Command, arguments: &[&str]) -> Command {
+    command.args(arguments);
+    command
+}
+
+fn text(path: &Path) -> String {
+    path.display().to_string()
+}
