@@ -5,7 +5,6 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use axum::Router;
 use countersign_directory::{Argon2id, Commit, Directory, DirectoryFile, LoadContext, SqliteDirectory};
 use countersign_discovery::BoxFuture;
 use countersign_protocol::{AuthorityHost, CloudProfile};
@@ -22,7 +21,7 @@ use crate::key_ring::KeyRing;
 use crate::local_ca::LocalCa;
 use crate::registry::Registry;
 use crate::serve::{self, ServeLimits};
-use crate::{StartError, endpoints, lab};
+use crate::{StartError, endpoints, lab, pages};
 
 /// Where an authority keeps what it knows.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -211,10 +210,10 @@ impl AuthorityBuilder {
             keys,
             patience: self.limits.body,
         });
-        let extra = match self.lab {
-            Some(clock) => lab::router(&core, &administrator, clock)?,
-            None => Router::new(),
-        };
+        let mut extra = pages::router(&host, ca.pem());
+        if let Some(clock) = self.lab {
+            extra = extra.merge(lab::router(&core, &administrator, clock)?);
+        }
         let app = endpoints::router(Arc::clone(&core), extra);
         let (stop, stopped) = watch::channel(false);
         tokio::spawn(key_care::care(Arc::clone(&core), making, stopped.clone()));

@@ -49,9 +49,10 @@ pub(crate) fn router<D: Directory>(core: Arc<Core<D>>, extra: Router) -> Router 
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
         .with_state(Arc::clone(&core))
-        .merge(extra)
-        .layer(from_fn_with_state(core, front_door::<D>));
-    Router::new().fallback_service(MapRequest::new(routes, path::canonical))
+        .merge(extra);
+    Router::new()
+        .fallback_service(MapRequest::new(routes, path::canonical))
+        .layer(from_fn_with_state(core, front_door::<D>))
 }
 
 /// Turns away what a proxy in front might have read otherwise than we do (RFC 9112 §3.2).

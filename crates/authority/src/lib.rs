@@ -46,6 +46,7 @@ mod key_care;
 mod key_ring;
 mod lab;
 mod local_ca;
+mod pages;
 mod ready_file;
 mod refused;
 mod registry;

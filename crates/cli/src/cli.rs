@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{authority, call, explain, inspect, token, verify};
+use crate::commands::{authority, call, explain, inspect, sidecar, token, verify};
 use crate::environment::Environment;
 use crate::error::CliError;
 use crate::exit::{self, Exit};
@@ -28,6 +28,7 @@ pub(crate) struct Cli {
 enum Command {
     Demo(demo::Args),
     Authority(authority::Args),
+    Sidecar(sidecar::Args),
     Token(token::Args),
     Call(call::Args),
     Inspect(inspect::Args),
@@ -39,11 +40,12 @@ impl Cli {
     /// Does what was asked.
     pub(crate) fn run(self) -> Result<Exit, CliError> {
         let environment = Environment::of_process();
-        let log = if matches!(self.command, Command::Authority(_)) { "warn" } else { "off" };
+        let log = if matches!(self.command, Command::Authority(_) | Command::Sidecar(_)) { "warn" } else { "off" };
         logging::start(&environment, log);
         match self.command {
             Command::Demo(args) => demo::run(&args),
             Command::Authority(args) => authority::run(args),
+            Command::Sidecar(args) => sidecar::run(&args),
             Command::Token(args) => token::run(&args, &environment),
             Command::Call(args) => call::run(&args, &environment),
             Command::Inspect(args) => inspect::run(args),

@@ -11,6 +11,7 @@ use countersign_authority::StartError;
 use countersign_client::{AcquireError, BuildError};
 use countersign_directory::DirectoryFileError;
 use countersign_discovery::{HttpsTransportError, KeysUnavailable, SourceError, TransportError};
+use countersign_sidecar::RunError;
 use countersign_token::PolicyError;
 
 use crate::demo::DemoError;
@@ -98,6 +99,9 @@ pub(crate) enum CliError {
     /// The authority did not start.
     #[error("the authority did not start")]
     Start(#[source] StartError),
+    /// The sidecar did not start, or stopped.
+    #[error("the sidecar cannot run")]
+    Sidecar(#[source] Box<RunError>),
     /// The demo's stage could not be set.
     #[error("the demo could not be set up")]
     Demo(#[source] DemoError),
@@ -127,6 +131,7 @@ impl CliError {
                 AcquireError::Scopes(_) | AcquireError::TenantAlias | AcquireError::Assertion(_) => Exit::Usage,
                 _ => Exit::Unreachable,
             },
+            Self::Sidecar(error) if !matches!(**error, RunError::Listen(_)) => Exit::Usage,
             Self::Exchange { cause: TransportError::Request(_), .. } => Exit::Usage,
             Self::Keys(_) | Self::Exchange { .. } => Exit::Unreachable,
             Self::Output(_)
@@ -134,6 +139,7 @@ impl CliError {
             | Self::Input(_)
             | Self::Runtime(_)
             | Self::Start(_)
+            | Self::Sidecar(_)
             | Self::Demo(_) => Exit::Machine,
         }
     }

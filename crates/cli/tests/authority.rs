@@ -179,6 +179,11 @@ fn what_cannot_be_reached_is_status_3() {
     let failure = stage.token("secret.txt", &["--scope", "api://orders/.default", "--authority", &nowhere]);
     assert_eq!((failure.status, failure.stdout.as_str()), (3, ""));
     assert!(failure.stderr.contains("is anybody listening there?"), "{}", failure.stderr);
+    let arguments =
+        ["verify", "--authority", &nowhere, "--tenant", TENANT, "--audience", API, "--role", "Orders.Read", "x"];
+    let failure = run_command(&mut stage.command(&arguments));
+    assert_eq!((failure.status, failure.stdout.as_str()), (3, ""));
+    assert!(failure.stderr.contains("is anybody listening there?"), "{}", failure.stderr);
 
     // Without the CA the certificate is a stranger's.
     let secret = stage.path("secret.txt").display().to_string();

@@ -1,6 +1,5 @@
 //! `countersign demo`: the whole story, played by the real binary. That a wrong outcome fails is a unit test beside
 //! `demo/step.rs`.
-#![expect(clippy::unwrap_used, reason = "tests")]
 
 mod support;
 

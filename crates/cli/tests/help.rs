@@ -21,6 +21,7 @@ fn the_usage_texts_are_as_reviewed() {
     check("", include_str!("golden/countersign.txt"));
     check("demo", include_str!("golden/demo.txt"));
     check("authority", include_str!("golden/authority.txt"));
+    check("sidecar", include_str!("golden/sidecar.txt"));
     check("token", include_str!("golden/token.txt"));
     check("call", include_str!("golden/call.txt"));
     check("inspect", include_str!("golden/inspect.txt"));
@@ -34,6 +35,7 @@ fn every_usage_text_ends_in_an_example() {
         None,
         Some("demo"),
         Some("authority"),
+        Some("sidecar"),
         Some("token"),
         Some("call"),
         Some("inspect"),

@@ -5,5 +5,6 @@ pub(crate) mod authority;
 pub(crate) mod call;
 pub(crate) mod explain;
 pub(crate) mod inspect;
+pub(crate) mod sidecar;
 pub(crate) mod token;
 pub(crate) mod verify;

@@ -1,0 +1,137 @@
+//! Pages for people: plain HTML from the server, readable without script or style.
+//!
+//! Nothing here says what the directory holds: these pages are for anybody who reaches the port. The content security
+//! policy admits one stylesheet of our own and nothing else.
+
+mod error_lookup;
+mod front;
+
+use axum::Router;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use countersign_protocol::AuthorityHost;
+use http::{HeaderName, HeaderValue, StatusCode};
+use maud::{DOCTYPE, Markup, html};
+
+const STYLE: &str = include_str!("pages/style.css");
+
+/// What every page is sent with (OWASP Secure Headers; RFC 9700 §4.16 on framing).
+const HEADERS: [(&str, &str); 6] = [
+    (
+        "content-security-policy",
+        "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    ),
+    ("x-frame-options", "DENY"),
+    ("referrer-policy", "no-referrer"),
+    ("x-content-type-options", "nosniff"),
+    ("cache-control", "no-store"),
+    ("strict-transport-security", "max-age=31536000; includeSubDomains"),
+];
+
+/// The pages' routes.
+pub(crate) fn router(host: &AuthorityHost, ca_pem: &str) -> Router {
+    let (host, ca_pem) = (host.clone(), ca_pem.to_owned());
+    let front = front::page(&host);
+    let style = || async {
+        ([("content-type", "text/css; charset=utf-8"), ("cache-control", "max-age=3600")], STYLE).into_response()
+    };
+    let ca = move || async move { ([("content-type", "application/x-pem-file")], ca_pem).into_response() };
+    let portal = front.clone();
+    Router::new()
+        .route("/", get(|| async move { send(StatusCode::OK, &front) }))
+        .route("/portal", get(|| async move { send(StatusCode::OK, &portal) }))
+        .route("/error", get(error_lookup::page))
+        .route("/ca.pem", get(ca))
+        .route("/assets/style.css", get(style))
+}
+
+fn send(status: StatusCode, page: &Markup) -> Response {
+    let mut response = (status, axum::response::Html(page.0.clone())).into_response();
+    for (name, value) in HEADERS {
+        response.headers_mut().insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+    }
+    response
+}
+
+/// A page: its title, one line that says what it is for, and its content.
+fn layout(title: &str, lead: &str, content: &Markup) -> Markup {
+    html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="robots" content="noindex";
+                title { (title) " – Countersign" }
+                link rel="stylesheet" href="/assets/style.css";
+            }
+            body {
+                header {
+                    (mark())
+                    span { "Countersign authority" }
+                }
+                main {
+                    h1 { (title) }
+                    p.lead { (lead) }
+                    (content)
+                }
+                footer { "A local authority for development and tests. It is not Microsoft Entra ID." }
+            }
+        }
+    }
+}
+
+/// The mark: two halves of a seal, a tally that must fit.
+fn mark() -> Markup {
+    html! {
+        svg viewBox="0 0 32 32" aria-hidden="true" fill="none" stroke="currentColor" stroke-width="2.4" stroke-linejoin="round" {
+            path d="M16 3a13 13 0 1 0 0 26v-6l-4-3.5 4-3.5-4-3.5 4-3.5z" {}
+            path d="M19 3.4a13 13 0 0 1 0 25.2v-5.6l-4-3.5 4-3.5-4-3.5 4-3.5z" fill="currentColor" {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::body::Body;
+    use http_body_util::BodyExt;
+    use tower::ServiceExt;
+
+    async fn get_page(path: &str) -> (StatusCode, http::HeaderMap, String) {
+        let host = AuthorityHost::parse("https://localhost:8443").unwrap();
+        let request = http::Request::get(path).body(Body::empty()).unwrap();
+        let (parts, body) = router(&host, "the CA").oneshot(request).await.unwrap().into_parts();
+        let body = body.collect().await.unwrap().to_bytes();
+        (parts.status, parts.headers, String::from_utf8(body.to_vec()).unwrap())
+    }
+
+    #[tokio::test]
+    async fn b65_every_page_is_unframeable_and_admits_no_script() {
+        for path in ["/", "/portal", "/error?code=7000215", "/error?code=1", "/error?code=%3Cscript%3E"] {
+            let (_, headers, body) = get_page(path).await;
+            let policy = headers["content-security-policy"].to_str().unwrap();
+            assert!(policy.contains("default-src 'none'") && policy.contains("frame-ancestors 'none'"), "{path}");
+            assert!(!policy.contains("unsafe"), "{path}");
+            assert!(!body.contains("<script") && !body.contains("style="), "{path}");
+            assert!(body.len() < 60_000, "{path}");
+        }
+    }
+
+    #[tokio::test]
+    async fn an_error_uri_leads_to_what_the_code_means() {
+        let (status, _, body) = get_page("/error?code=7000215").await;
+        assert_eq!(status, StatusCode::OK);
+        assert!(body.contains("AADSTS7000215") && body.contains("configures the secret&#x27;s value") || body.contains("configures the secret's value"), "{body}");
+        // A code with several meanings shows them all; an unknown one says so.
+        assert_eq!(get_page("/error?code=700027").await.2.matches("What to do").count(), 3);
+        assert_eq!(get_page("/error?code=1").await.0, StatusCode::NOT_FOUND);
+        assert_eq!(get_page("/ca.pem").await.2, "the CA");
+    }
+
+    #[test]
+    fn what_is_written_into_a_page_is_escaped() {
+        let page = layout("<script>", "\"lead\"", &html! { p { "<img src=x>" } }).0;
+        assert!(!page.contains("<script>") && !page.contains("<img"), "{page}");
+    }
+}
