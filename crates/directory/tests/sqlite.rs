@@ -252,7 +252,7 @@ async fn a_dropped_transaction_frees_the_file() {
 /// E25: replicas of one machine that start at the same moment.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn many_openings_of_a_new_file_succeed() {
-    for _ in 0..5 {
+    for _ in 0..10 {
         let (_folder, path) = folder();
         let mut opening = tokio::task::JoinSet::new();
         for _ in 0..8 {
@@ -315,6 +315,21 @@ async fn a_cancelled_commit_changes_the_revision() {
     let _ = polled_once.await;
     drop(committing);
     assert_ne!(directory.revision(), before);
+}
+
+/// Half a write cannot be committed by somebody who stopped waiting for it.
+#[tokio::test]
+async fn a_cancelled_write_spoils_the_transaction() {
+    let directory = SqliteDirectory::in_memory().await.unwrap();
+    let mut tx = directory.begin().await.unwrap();
+    let tenant = contoso();
+    let mut writing = Box::pin(tx.insert_tenant(&tenant));
+    let polled_once = std::future::poll_fn(|context| std::task::Poll::Ready(writing.as_mut().poll(context)));
+    let _ = polled_once.await;
+    drop(writing);
+    let error = tx.commit().await.unwrap_err();
+    assert!(matches!(error, StoreError::Database(_)), "{error:?}");
+    assert!(directory.begin().await.unwrap().tenants().await.unwrap().is_empty());
 }
 
 #[tokio::test]

@@ -18,6 +18,9 @@ pub(super) const BEGIN: &str = "BEGIN IMMEDIATE";
 /// Pages the connection may keep, in KiB; negative is SQLite's way to say KiB. The whole directory is usually smaller.
 const PAGE_CACHE: &str = "-256";
 
+/// How long to wait before another attempt to open.
+const RETRY: Duration = Duration::from_millis(5);
+
 pub(super) async fn open(path: &Path, patience: Duration) -> Result<SqliteConnection, StoreError> {
     make_private(path).map_err(|cause| StoreError::Io(cause.into()))?;
     let options = SqliteConnectOptions::new()
@@ -27,7 +30,18 @@ pub(super) async fn open(path: &Path, patience: Duration) -> Result<SqliteConnec
         // Write-ahead log: readers in other processes do not stop writers. FULL: a commit survives the loss of power.
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full);
-    connect(options).await
+    // Changing a new file to write-ahead logging is the one thing for which SQLite does not wait when another process is at
+    // it: it says busy at once.
+    let mut waited = Duration::ZERO;
+    loop {
+        match connect(options.clone()).await {
+            Err(StoreError::Busy(_)) if waited < patience => {
+                tokio::time::sleep(RETRY).await;
+                waited += RETRY;
+            }
+            outcome => return outcome,
+        }
+    }
 }
 
 pub(super) async fn in_memory() -> Result<SqliteConnection, StoreError> {

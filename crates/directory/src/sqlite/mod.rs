@@ -90,7 +90,7 @@ impl Directory for SqliteDirectory {
 
     async fn begin(&self) -> Result<SqliteTx, StoreError> {
         let tx = self.lender.begin(self.patience).await?;
-        Ok(SqliteTx { tx, revision: Arc::clone(&self.revision), wrote: false })
+        Ok(SqliteTx { tx, revision: Arc::clone(&self.revision), wrote: false, unfinished: 0 })
     }
 
     fn revision(&self) -> Revision {
@@ -104,6 +104,8 @@ pub struct SqliteTx {
     tx: Borrowed,
     revision: Arc<AtomicU64>,
     wrote: bool,
+    /// Writes of several statements that have begun and not ended; more than none at a commit means that one was cancelled.
+    unfinished: u32,
 }
 
 type Query = sqlx::query::Query<'static, Sqlite, sqlx::sqlite::SqliteArguments>;
@@ -118,6 +120,7 @@ impl SqliteTx {
 
     /// Begins a write of several statements, of which [`SqliteTx::whole`] keeps all or none.
     async fn begin_write(&mut self) -> Result<(), StoreError> {
+        self.unfinished += 1;
         self.savepoint("SAVEPOINT one_write").await
     }
 
@@ -127,6 +130,7 @@ impl SqliteTx {
             self.savepoint("ROLLBACK TO SAVEPOINT one_write").await?;
         }
         self.savepoint("RELEASE SAVEPOINT one_write").await?;
+        self.unfinished -= 1;
         outcome
     }
 
@@ -137,6 +141,9 @@ impl SqliteTx {
 
 impl Commit for SqliteTx {
     async fn commit(self) -> Result<(), StoreError> {
+        if self.unfinished > 0 {
+            return Err(StoreError::Database("a write was cancelled half-way".into()));
+        }
         // A caller may go away while the commit is under way, which then happens all the same: the revision must change
         // even so, and changing it for nothing only costs a cache a look.
         let _changed = self.wrote.then(|| Changed(self.revision));

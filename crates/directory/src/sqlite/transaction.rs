@@ -4,12 +4,14 @@
 //! for help when a connection comes and goes. Here a fair mutex is enough. What cancelling leaves behind is settled by one
 //! rule: as long as a transaction may be open, the connection is marked so, and whoever has it next rolls back first.
 
+use std::future::Future;
 use std::ops::{Deref, DerefMut};
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::{Context, Waker};
 use std::time::Duration;
 
 use sqlx::{Connection as _, SqliteConnection};
-use tokio::runtime::Handle;
 use tokio::sync::{Mutex, OwnedMappedMutexGuard, OwnedMutexGuard};
 
 use super::{connection, failure};
@@ -53,11 +55,11 @@ impl Lender {
             .map_err(|_| StoreError::Io("the directory is closed".into()))?;
         connection.roll_back().await;
         connection.may_be_open = true;
-        let mut borrowed = Borrowed { connection: Some(connection), lender: self.clone() };
+        let mut borrowed = Borrowed(connection);
         match sqlx::query(connection::BEGIN).execute(&mut *borrowed).await {
             Ok(_) => Ok(borrowed),
             Err(error) => {
-                borrowed.is_over();
+                borrowed.0.may_be_open = false;
                 Err(failure::general(error))
             }
         }
@@ -74,54 +76,38 @@ impl Lender {
 
 /// The connection, lent to a transaction. Dropping it rolls back.
 #[derive(Debug)]
-pub(super) struct Borrowed {
-    connection: Option<OwnedMappedMutexGuard<Option<Connection>, Connection>>,
-    lender: Lender,
-}
+pub(super) struct Borrowed(OwnedMappedMutexGuard<Option<Connection>, Connection>);
 
 impl Borrowed {
     /// Commits. After an error, dropping rolls back what is left.
     pub(super) async fn commit(mut self) -> Result<(), sqlx::Error> {
         sqlx::query("COMMIT").execute(&mut *self).await?;
-        self.is_over();
+        self.0.may_be_open = false;
         Ok(())
-    }
-
-    fn is_over(&mut self) {
-        if let Some(connection) = &mut self.connection {
-            connection.may_be_open = false;
-        }
     }
 }
 
 impl Drop for Borrowed {
     fn drop(&mut self) {
-        // The connection goes back at once; the next owner rolls back. Other processes wait for the write lock, though, so
-        // if nobody comes, we do it, unless the program is ending anyway.
-        let may_be_open = self.connection.take().is_some_and(|connection| connection.may_be_open);
-        if may_be_open && let Ok(runtime) = Handle::try_current() {
-            let lender = self.lender.clone();
-            runtime.spawn(async move {
-                if let Some(connection) = lender.0.lock().await.as_mut() {
-                    connection.roll_back().await;
-                }
-            });
+        // The next owner rolls back in any case. Other processes wait for the write lock, though, so the driver is asked
+        // already now: polling once hands it the statement, and nobody waits for the answer.
+        if self.0.may_be_open {
+            let asking = pin!(sqlx::query("ROLLBACK").execute(&mut self.0.raw));
+            let _ = asking.poll(&mut Context::from_waker(Waker::noop()));
         }
     }
 }
 
-#[expect(clippy::expect_used, reason = "the guard is taken out by `drop` alone")]
 impl Deref for Borrowed {
     type Target = SqliteConnection;
 
     fn deref(&self) -> &SqliteConnection {
-        &self.connection.as_ref().expect("the connection is here until it is dropped").raw
+        &self.0.raw
     }
 }
 
-#[expect(clippy::expect_used, reason = "the guard is taken out by `drop` alone")]
 impl DerefMut for Borrowed {
     fn deref_mut(&mut self) -> &mut SqliteConnection {
-        &mut self.connection.as_mut().expect("the connection is here until it is dropped").raw
+        &mut self.0.raw
     }
 }

@@ -48,6 +48,9 @@ pub(crate) async fn values_are_sorted_and_only_what_was_granted(directory: impl 
     let held = tx.app_role_assignments_of(id(CONTOSO), client.object_id).await.unwrap();
     assert_eq!(held.len(), 2);
     assert_eq!(tx.app_role_assigned_to(id(CONTOSO), resource.object_id).await.unwrap(), held);
+    assert!(tx.is_assigned(id(CONTOSO), client.object_id, resource.object_id).await.unwrap());
+    assert!(!tx.is_assigned(id(FABRIKAM), client.object_id, resource.object_id).await.unwrap());
+    assert!(tx.app_role_assigned_to(id(FABRIKAM), resource.object_id).await.unwrap().is_empty());
     let write = held.iter().find(|held| held.app_role_id == role(WRITE)).unwrap();
     assert!(!tx.remove_app_role_assignment(id(FABRIKAM), write.id).await.unwrap(), "B80: another tenant's");
     assert!(tx.remove_app_role_assignment(id(CONTOSO), write.id).await.unwrap());

@@ -43,7 +43,10 @@ impl SignInAudience {
 /// Source: Graph resource type `application`.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-#[expect(missing_docs, reason = "a wire shape: the members that mean something here are described, the others are Graph's")]
+#[expect(
+    missing_docs,
+    reason = "a wire shape: the members that mean something here are described, the others are Graph's"
+)]
 pub struct Application {
     /// The registration's object id; read-only.
     #[serde(default)]

@@ -30,7 +30,10 @@ pub enum ServicePrincipalType {
 /// Source: Graph resource type `servicePrincipal`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-#[expect(missing_docs, reason = "a wire shape: the members that mean something here are described, the others are Graph's")]
+#[expect(
+    missing_docs,
+    reason = "a wire shape: the members that mean something here are described, the others are Graph's"
+)]
 pub struct ServicePrincipal {
     /// The object id in this tenant: claims `oid` and `sub` of app-only tokens.
     #[serde(default)]
@@ -118,7 +121,10 @@ pub struct ServicePrincipal {
 /// Source: Graph resource type `user`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-#[expect(missing_docs, reason = "a wire shape: the members that mean something here are described, the others are Graph's")]
+#[expect(
+    missing_docs,
+    reason = "a wire shape: the members that mean something here are described, the others are Graph's"
+)]
 pub struct User {
     #[serde(default, deserialize_with = "null_as_default")]
     pub business_phones: Vec<String>,
