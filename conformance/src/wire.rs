@@ -51,19 +51,26 @@ impl Answer {
 /// How long anything here may take; a server that never answers is a failure, not a hang.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Opens a connection to the authority, trusting nothing but its own CA.
-pub async fn connect(house: &House) -> TlsStream<TcpStream> {
+/// TLS that trusts nothing but the authority's own CA, and offers these protocols.
+#[must_use]
+pub fn tls(house: &House, protocols: &[&str]) -> ClientConfig {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_slice(house.authority.ca_pem().as_bytes()).unwrap()).unwrap();
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let config = ClientConfig::builder_with_provider(provider)
+    let mut config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .unwrap()
         .with_root_certificates(roots)
         .with_no_client_auth();
+    config.alpn_protocols = protocols.iter().map(|protocol| protocol.as_bytes().to_vec()).collect();
+    config
+}
+
+/// Opens a connection to the authority.
+pub async fn connect(house: &House) -> TlsStream<TcpStream> {
     let tcp = TcpStream::connect(house.address()).await.unwrap();
     let name = ServerName::try_from("localhost").unwrap();
-    TlsConnector::from(Arc::new(config)).connect(name, tcp).await.unwrap()
+    TlsConnector::from(Arc::new(tls(house, &[]))).connect(name, tcp).await.unwrap()
 }
 
 /// Sends these bytes and reads what comes until the server closes; `None` when it closes without a word.

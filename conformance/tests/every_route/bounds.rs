@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use countersign_conformance::contoso::{CLIENT, House, RESOURCE_URI, SECRET};
 use countersign_conformance::tokens::acquire;
-use countersign_conformance::wire::{Answer, connect, exchange, form, get, post, read, request};
+use countersign_conformance::wire::{Answer, connect, exchange, form, get, post, read, request, tls};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -66,6 +66,22 @@ async fn headers_over_16_kilobytes_are_refused() {
     let target = format!("{path}?{}", "x".repeat(20_000));
     let answer = get(&house, &target).await;
     assert!([414, 431].contains(&answer.status), "{}", answer.status);
+}
+
+/// The same over HTTP/2, where headers are compressed: what counts is their size when they are not.
+#[tokio::test(flavor = "multi_thread")]
+async fn headers_over_16_kilobytes_are_refused_over_http_2() {
+    let house = House::open().await;
+    let client = reqwest::Client::builder().tls_backend_preconfigured(tls(&house, &["h2"])).build().unwrap();
+    let url = format!("{}/common/discovery/keys", house.origin());
+    let send = async |length: usize| client.get(&url).header("x-padding", "x".repeat(length)).send().await;
+    let small = send(10_000).await.unwrap();
+    assert_eq!((small.status().as_u16(), small.version()), (200, reqwest::Version::HTTP_2));
+    // Refused with a status, or the stream is reset.
+    if let Ok(large) = send(20_000).await {
+        assert_eq!(large.status().as_u16(), 431);
+    }
+    assert_eq!(send(10).await.unwrap().status().as_u16(), 200);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use countersign_conformance::contoso::{CLIENT, House, SECRET, TENANT};
+use countersign_conformance::contoso::{CLIENT, DOMAIN, House, RESOURCE, SECRET, TENANT};
 use countersign_conformance::wire::{self, get, post, post_form, request};
 use countersign_token::OffsetClock;
 
@@ -13,8 +13,10 @@ use crate::refusal::assert_refusal;
 /// What somebody without any credential gets from a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Nobody {
-    /// 200: the route is public, on purpose.
+    /// 200 and a document for programs: the route is public, on purpose.
     IsServed,
+    /// 200 and something for people, which tells nothing of the directory.
+    IsShown,
     /// The token endpoint itself, where callers prove themselves: 400 until they do.
     MustProve,
     /// 401 with a challenge.
@@ -22,7 +24,12 @@ enum Nobody {
 }
 
 /// Every route of the authority. A new one is added here with its answer to nobody, or the test below fails.
-const ROUTES: [(&str, &str, Nobody); 10] = [
+const ROUTES: [(&str, &str, Nobody); 15] = [
+    ("GET", "/", Nobody::IsShown),
+    ("GET", "/portal", Nobody::IsShown),
+    ("GET", "/error", Nobody::IsShown),
+    ("GET", "/ca.pem", Nobody::IsShown),
+    ("GET", "/assets/style.css", Nobody::IsShown),
     ("GET", "/{tenant}/.well-known/openid-configuration", Nobody::IsServed),
     ("GET", "/{tenant}/v2.0/.well-known/openid-configuration", Nobody::IsServed),
     ("GET", "/{tenant}/discovery/keys", Nobody::IsServed),
@@ -38,6 +45,8 @@ const ROUTES: [(&str, &str, Nobody); 10] = [
 fn target(route: &str) -> String {
     let query = if route.ends_with("/instance") {
         "?api-version=1.1&authorization_endpoint=https%3A%2F%2Flocalhost%2Fcommon%2Foauth2%2Fv2.0%2Fauthorize"
+    } else if route == "/error" {
+        "?code=7000215"
     } else {
         ""
     };
@@ -76,6 +85,20 @@ async fn as_nobody() {
                 assert!(answer.json().is_object());
                 assert_eq!(answer.header("content-type"), Some("application/json; charset=utf-8"), "{route}");
                 assert_eq!(answer.header("cache-control"), Some("max-age=86400, private"), "{route}");
+            }
+            Nobody::IsShown => {
+                assert_eq!(answer.status, 200, "{route}");
+                let text = String::from_utf8_lossy(&answer.body);
+                for told in [TENANT, DOMAIN, CLIENT, RESOURCE, SECRET, "Contoso", "DemoClientApp", "PRIVATE KEY"] {
+                    assert!(!text.contains(told), "{route} tells {told}");
+                }
+                if answer.header("content-type") == Some("text/html; charset=utf-8") {
+                    let policy = answer.header("content-security-policy").unwrap_or_default();
+                    assert!(policy.contains("default-src 'none'") && !policy.contains("unsafe"), "{route}: {policy}");
+                    assert!(policy.contains("frame-ancestors 'none'"), "{route}: {policy}");
+                    assert_eq!(answer.header("x-content-type-options"), Some("nosniff"), "{route}");
+                    assert!(!text.contains("<script"), "{route}");
+                }
             }
             Nobody::MustProve => {
                 assert_refusal(route, &answer, 400, 900_144);
@@ -126,7 +149,7 @@ async fn paths_are_matched_without_regard_to_case() {
             .split_once('?')
             .map_or((target(route), String::new()), |(path, query)| (path.to_owned(), format!("?{query}")));
         let answer = request(&house, method, &format!("{}{query}", path.to_ascii_uppercase()), "", b"").await;
-        assert_eq!(answer.status, if *expected == Nobody::IsServed { 200 } else { 400 }, "{route}");
+        assert_eq!(answer.status, if *expected == Nobody::MustProve { 400 } else { 200 }, "{route}");
     }
 }
 
@@ -134,7 +157,6 @@ async fn paths_are_matched_without_regard_to_case() {
 async fn what_is_no_route_is_entras_error_too() {
     let house = House::open().await;
     for path in [
-        "/",
         "/favicon.ico",
         "/.well-known/openid-configuration",
         "/common/oauth2/v2.0/nothing",
@@ -151,14 +173,16 @@ async fn what_is_no_route_is_entras_error_too() {
 #[tokio::test(flavor = "multi_thread")]
 async fn other_methods_are_refused() {
     let house = House::open().await;
-    for (route_method, route, _) in ROUTES.iter().filter(|(.., nobody)| *nobody != Nobody::IsChallenged) {
+    for (route_method, route, expected) in ROUTES.iter().filter(|(.., nobody)| *nobody != Nobody::IsChallenged) {
         for method in ["GET", "POST", "PUT", "PATCH", "DELETE", "TRACE", "PROPFIND"] {
             if method == *route_method {
                 continue;
             }
             let headers = "X-HTTP-Method-Override: GET\r\n";
             let answer = request(&house, method, &target(route), headers, b"").await;
-            if *route_method == "POST" {
+            if *expected == Nobody::IsShown {
+                assert_eq!(answer.status, 405, "{method} {route}");
+            } else if *route_method == "POST" {
                 assert_refusal(&format!("{method} {route}"), &answer, 400, 900_561);
                 assert!(answer.json()["error_description"].as_str().unwrap().contains(&format!("a {method} request")));
             } else {
@@ -191,7 +215,6 @@ async fn the_host_is_not_taken_from_the_request() {
     let usual = get(&house, &path).await.json();
     for head in [
         format!("GET {path} HTTP/1.1\r\nHost: evil.example\r\n"),
-        format!("GET https://evil.example{path} HTTP/1.1\r\nHost: evil.example\r\n"),
         format!(
             "GET {path} HTTP/1.1\r\nHost: localhost\r\nX-Forwarded-Host: evil.example\r\nForwarded: host=evil.example\r\n"
         ),
@@ -200,5 +223,24 @@ async fn the_host_is_not_taken_from_the_request() {
         let answer = wire::exchange(&house, request.as_bytes()).await.unwrap();
         assert_eq!(answer.status, 200, "{head}");
         assert_eq!(answer.json(), usual, "{head}");
+    }
+}
+
+/// What a proxy in front could have read otherwise than the authority does.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_target_that_is_not_this_authority_is_refused() {
+    let house = House::open().await;
+    let path = format!("/{TENANT}/v2.0/.well-known/openid-configuration");
+    for head in [
+        format!("GET https://evil.example{path} HTTP/1.1\r\nHost: evil.example\r\n"),
+        format!("GET {path} HTTP/1.1\r\n"),
+        format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nHost: evil.example\r\n"),
+        format!("GET {path} HTTP/1.1\r\nHost: somebody@localhost\r\n"),
+        "CONNECT evil.example:443 HTTP/1.1\r\nHost: evil.example:443\r\n".to_owned(),
+    ] {
+        let request = format!("{head}Connection: close\r\n\r\n");
+        let answer = wire::exchange(&house, request.as_bytes()).await.unwrap();
+        assert_refusal(&head, &answer, 400, 9_002_313);
+        assert!(!String::from_utf8_lossy(&answer.body).contains("evil"), "{head}");
     }
 }

@@ -14,9 +14,9 @@ const ADAL: Program = Program::Python("adal_client.py");
 async fn gets_version_1_tokens_by_secret_and_by_certificate() {
     let house = House::open().await;
     let attempts = vec![
-        to(usual("secret", secret(SECRET)), LEGACY_URI),
-        to(usual("certificate", REGISTERED.credential("thumbprint")), LEGACY_URI),
-        to(usual("certificate with its text", REGISTERED.credential("pem")), LEGACY_URI),
+        to(usual("secret", &secret(SECRET)), LEGACY_URI),
+        to(usual("certificate", &REGISTERED.credential("thumbprint")), LEGACY_URI),
+        to(usual("certificate with its text", &REGISTERED.credential("pem")), LEGACY_URI),
     ];
     let proofs = [Proof::Secret, Proof::Certificate, Proof::Certificate];
     for (outcome, proof) in attempt(ADAL, &house, attempts).await.iter().zip(proofs) {
@@ -39,7 +39,7 @@ async fn gets_version_2_tokens_for_a_version_2_resource() {
 #[tokio::test(flavor = "multi_thread")]
 async fn names_a_resource_by_its_application_id() {
     let house = House::open().await;
-    let attempts = vec![to(usual("v2", secret(SECRET)), RESOURCE), to(usual("v1", secret(SECRET)), LEGACY)];
+    let attempts = vec![to(usual("v2", &secret(SECRET)), RESOURCE), to(usual("v1", &secret(SECRET)), LEGACY)];
     let outcomes = attempt(ADAL, &house, attempts).await;
     assert_demo_token(outcomes[0].token(), &house, Proof::Secret);
     assert_eq!(decode(outcomes[1].token()).1["aud"], LEGACY);

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 /// The usual attempt, with a credential: Contoso's daemon for `DemoResourceApp`. `scope` is for clients of the v2.0
 /// endpoint, `resource` for those of the v1.0 endpoint.
-pub(crate) fn usual(name: &str, credential: Value) -> Value {
+pub(crate) fn usual(name: &str, credential: &Value) -> Value {
     json!({
         "name": name, "tenant": TENANT, "client_id": CLIENT, "credential": credential,
         "scope": format!("{RESOURCE_URI}/.default"), "resource": RESOURCE_URI,
@@ -36,9 +36,9 @@ pub(crate) fn to(attempt: Value, resource: &str) -> Value {
 /// tenant by its domain.
 pub(crate) fn good_secrets() -> Vec<Value> {
     vec![
-        usual("secret", secret(SECRET)),
-        usual("odd secret", secret(ODD_SECRET)),
-        but(usual("tenant by domain", secret(SECRET)), "tenant", "contoso.com"),
+        usual("secret", &secret(SECRET)),
+        usual("odd secret", &secret(ODD_SECRET)),
+        but(usual("tenant by domain", &secret(SECRET)), "tenant", "contoso.com"),
     ]
 }
 
@@ -46,12 +46,12 @@ pub(crate) fn good_secrets() -> Vec<Value> {
 /// nobody registered (or not here), a resource and a tenant that do not exist. `style` is a certificate's.
 pub(crate) fn refusals(style: &str) -> Vec<(Value, u64)> {
     vec![
-        (usual("wrong secret", secret(WRONG_SECRET)), 7_000_215),
-        (usual("unknown certificate", STRANGER.credential(style)), 700_027),
-        (but(usual("unknown application", secret(SECRET)), "client_id", NO_APPLICATION), 700_016),
-        (but(usual("application of another tenant", secret(SECRET)), "tenant", FABRIKAM), 700_016),
-        (to(usual("unknown resource", secret(SECRET)), NO_RESOURCE_URI), 500_011),
-        (but(usual("unknown tenant", secret(SECRET)), "tenant", NO_TENANT), 90_002),
+        (usual("wrong secret", &secret(WRONG_SECRET)), 7_000_215),
+        (usual("unknown certificate", &STRANGER.credential(style)), 700_027),
+        (but(usual("unknown application", &secret(SECRET)), "client_id", NO_APPLICATION), 700_016),
+        (but(usual("application of another tenant", &secret(SECRET)), "tenant", FABRIKAM), 700_016),
+        (to(usual("unknown resource", &secret(SECRET)), NO_RESOURCE_URI), 500_011),
+        (but(usual("unknown tenant", &secret(SECRET)), "tenant", NO_TENANT), 90_002),
     ]
 }
 

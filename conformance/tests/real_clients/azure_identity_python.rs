@@ -21,9 +21,9 @@ async fn gets_tokens_by_secret(program: Program) {
 async fn gets_tokens_by_certificate(program: Program) {
     let house = House::open().await;
     let attempts = vec![
-        usual("thumbprint", REGISTERED.credential("thumbprint")),
-        usual("chain", REGISTERED.credential("chain")),
-        but(usual("tenant by domain", REGISTERED.credential("thumbprint")), "tenant", DOMAIN),
+        usual("thumbprint", &REGISTERED.credential("thumbprint")),
+        usual("chain", &REGISTERED.credential("chain")),
+        but(usual("tenant by domain", &REGISTERED.credential("thumbprint")), "tenant", DOMAIN),
     ];
     for outcome in attempt(program, &house, attempts).await {
         assert_demo_token(outcome.token(), &house, Proof::Certificate);

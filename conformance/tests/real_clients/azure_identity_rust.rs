@@ -19,8 +19,8 @@ async fn gets_tokens_by_secret() {
 async fn gets_tokens_by_certificate() {
     let house = House::open().await;
     let attempts = vec![
-        usual("x5t in plain base64", REGISTERED.credential("")),
-        but(usual("tenant by domain", REGISTERED.credential("")), "tenant", "contoso.com"),
+        usual("x5t in plain base64", &REGISTERED.credential("")),
+        but(usual("tenant by domain", &REGISTERED.credential("")), "tenant", "contoso.com"),
     ];
     for outcome in attempt(Program::Rust, &house, attempts).await {
         assert_demo_token(outcome.token(), &house, Proof::Certificate);

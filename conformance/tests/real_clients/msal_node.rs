@@ -22,9 +22,9 @@ async fn gets_tokens_by_secret_and_finds_them_in_its_cache() {
 async fn gets_tokens_by_certificate_with_either_thumbprint_and_with_its_chain() {
     let house = House::open().await;
     let attempts = vec![
-        usual("SHA-1: RS256, x5t", REGISTERED.credential("sha1")),
-        usual("SHA-256: PS256, x5t#S256", REGISTERED.credential("sha256")),
-        usual("with x5c", REGISTERED.credential("chain")),
+        usual("SHA-1: RS256, x5t", &REGISTERED.credential("sha1")),
+        usual("SHA-256: PS256, x5t#S256", &REGISTERED.credential("sha256")),
+        usual("with x5c", &REGISTERED.credential("chain")),
     ];
     for outcome in attempt(MSAL, &house, attempts).await {
         assert_demo_token(outcome.token(), &house, Proof::Certificate);
@@ -34,7 +34,7 @@ async fn gets_tokens_by_certificate_with_either_thumbprint_and_with_its_chain() 
 #[tokio::test(flavor = "multi_thread")]
 async fn gets_a_version_1_token_for_a_version_1_resource() {
     let house = House::open().await;
-    let attempts = vec![to(usual("legacy", REGISTERED.credential("sha256")), LEGACY_URI)];
+    let attempts = vec![to(usual("legacy", &REGISTERED.credential("sha256")), LEGACY_URI)];
     assert_legacy_token(attempt(MSAL, &house, attempts).await[0].token(), Proof::Certificate);
 }
 

@@ -22,8 +22,8 @@ async fn gets_tokens_by_secret_and_finds_them_in_its_cache() {
 async fn gets_tokens_by_certificate_with_ps256_and_with_rs256() {
     let house = House::open().await;
     let attempts = vec![
-        usual("PEM: PS256, x5t#S256, padded", REGISTERED.credential("pem")),
-        usual("thumbprint: RS256, x5t, padded", REGISTERED.credential("thumbprint")),
+        usual("PEM: PS256, x5t#S256, padded", &REGISTERED.credential("pem")),
+        usual("thumbprint: RS256, x5t, padded", &REGISTERED.credential("thumbprint")),
     ];
     for outcome in attempt(MSAL, &house, attempts).await {
         assert_demo_token(outcome.token(), &house, Proof::Certificate);
@@ -33,7 +33,7 @@ async fn gets_tokens_by_certificate_with_ps256_and_with_rs256() {
 #[tokio::test(flavor = "multi_thread")]
 async fn gets_a_version_1_token_for_a_version_1_resource() {
     let house = House::open().await;
-    let attempts = vec![to(usual("legacy", secret(SECRET)), LEGACY_URI)];
+    let attempts = vec![to(usual("legacy", &secret(SECRET)), LEGACY_URI)];
     assert_legacy_token(attempt(MSAL, &house, attempts).await[0].token(), Proof::Secret);
 }
 
@@ -41,7 +41,7 @@ async fn gets_a_version_1_token_for_a_version_1_resource() {
 #[tokio::test(flavor = "multi_thread")]
 async fn believes_the_instance_discovery() {
     let house = House::open().await;
-    let mut attempt_with_discovery = usual("instance discovery", secret(SECRET));
+    let mut attempt_with_discovery = usual("instance discovery", &secret(SECRET));
     attempt_with_discovery["instance_discovery"] = true.into();
     let outcomes = attempt(MSAL, &house, vec![attempt_with_discovery]).await;
     assert_demo_token(outcomes[0].token(), &house, Proof::Secret);

@@ -62,7 +62,7 @@ pub(crate) fn compare(exchange: &Exchange, answer: &Answer, origin: &str) -> Vec
     if topic == "jwks" {
         keys(exchange.body(), &ours, &mut found);
     } else {
-        if let Some(clouds) = ours["metadata"].as_array_mut() {
+        if let Some(clouds) = ours.get_mut("metadata").and_then(Value::as_array_mut) {
             let before = clouds.len();
             clouds.retain(|cloud| !cloud["preferred_network"].as_str().is_some_and(|host| origin.ends_with(host)));
             if clouds.len() + 1 == before {

@@ -6,7 +6,7 @@
 //! `differences.json`; an unlisted difference fails, and so does a listed one that is gone. What cannot be played yet is
 //! counted under its reason.
 
-#![expect(clippy::unwrap_used, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::print_stderr, reason = "tests; what was skipped is said")]
 
 mod compare;
 mod differences;
@@ -39,6 +39,8 @@ fn recordings() -> Option<PathBuf> {
 async fn the_authority_answers_as_entra_did() {
     let Some(folder) = recordings() else { return };
     let house = House::open().await;
+    // Entra publishes several keys at any time; a fresh authority still makes its second one.
+    house.authority.roll_signing_key().await.unwrap();
     let mut differences = Differences::read();
     let (mut played, mut skipped, mut unexplained) = (0, BTreeMap::<&str, u32>::new(), Vec::new());
     for topic in ["token", "discovery", "instance", "jwks"] {
@@ -62,7 +64,7 @@ async fn the_authority_answers_as_entra_did() {
     eprintln!("{played} recordings played again; not played: {skipped:#?}");
     assert!(unexplained.is_empty(), "{} differences\n{}", unexplained.len(), unexplained.join("\n"));
     assert!(differences.unused().is_empty(), "these differences are gone: {:#?}", differences.unused());
-    assert!(played >= 90, "only {played} recordings could be played: were they not read?");
+    assert!(played >= 94, "only {played} recordings could be played: were they not read?");
 }
 
 /// The claims of an app-only version 2.0 token, as the one recording that shows them has them.
@@ -70,7 +72,6 @@ async fn the_authority_answers_as_entra_did() {
 async fn an_app_only_token_has_the_recorded_claims() {
     let Some(folder) = recordings() else { return };
     let house = House::open().await;
-    let mut differences = Differences::read();
     let mut seen = 0;
     for exchange in Exchange::read(&folder.join("token.jsonl")) {
         let recorded = exchange.access_token();
@@ -81,15 +82,11 @@ async fn an_app_only_token_has_the_recorded_claims() {
         seen += 1;
         let token = replay::token_for_itself(&house).await;
         let (header, claims) = decode(&token);
-        let recorded_names: Vec<&str> = names.iter().filter_map(serde_json::Value::as_str).collect();
-        let ours: Vec<&str> = claims.as_object().unwrap().keys().map(String::as_str).collect();
-        let missing =
-            recorded_names.iter().filter(|name| !ours.contains(name)).map(|name| format!("claim {name}: missing"));
-        let added =
-            ours.iter().filter(|name| !recorded_names.contains(name)).map(|name| format!("claim {name}: added"));
-        for found in missing.chain(added) {
-            assert!(differences.explain(&exchange, &found), "{found}");
-        }
+        let mut recorded_names: Vec<&str> = names.iter().filter_map(serde_json::Value::as_str).collect();
+        recorded_names.sort_unstable();
+        let mut ours: Vec<&str> = claims.as_object().unwrap().keys().map(String::as_str).collect();
+        ours.sort_unstable();
+        assert_eq!(ours, recorded_names);
         assert_eq!(claims["ver"], recorded["values"]["ver"]);
         assert_eq!(header["typ"], recorded["header"]["typ"]);
         assert_eq!(header["alg"], recorded["header"]["alg"]);

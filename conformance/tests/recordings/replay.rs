@@ -23,7 +23,7 @@ pub(crate) async fn replay(house: &House, exchange: &Exchange) -> Result<Answer,
     }
     match exchange.topic() {
         "token" => token(house, exchange).await,
-        "instance" => instance(house, exchange).await,
+        "instance" => Ok(instance(house, exchange).await),
         _ => {
             let path = exchange.path().replacen(segment(exchange.path()), tenant(exchange), 1);
             Ok(request(house, "GET", &path, &headers(exchange), b"").await)
@@ -37,11 +37,8 @@ fn segment(path: &str) -> &str {
 
 /// Aliases mean here what they mean there; any other segment is a tenant, ours unless it was not found.
 fn tenant(exchange: &Exchange) -> &str {
-    let of_no_tenant = exchange.body()["issuer"].as_str().is_some_and(|issuer| issuer.contains("{tenantid}"));
     match segment(exchange.path()) {
         alias @ ("common" | "organizations" | "consumers") => alias,
-        // A sanitiser wrote a tenant over the alias, in the path and in the endpoints, but not in the issuer.
-        _ if of_no_tenant => "organizations",
         _ if exchange.outcome() == "AADSTS90002" => NO_TENANT,
         _ => TENANT,
     }
@@ -59,14 +56,20 @@ fn headers(exchange: &Exchange) -> String {
     })
 }
 
-async fn instance(house: &House, exchange: &Exchange) -> Result<Answer, &'static str> {
-    if exchange.query() == "*" {
-        return Err("the recorder removed the query of the instance discovery");
-    }
-    let query = exchange.query().replace("https://login.microsoftonline.com", house.origin());
+async fn instance(house: &House, exchange: &Exchange) -> Answer {
+    let query = match exchange.query() {
+        // The recorder removed it; what was asked is told by the answer.
+        "*" => {
+            let answered = exchange.body()["tenant_discovery_endpoint"].as_str().unwrap_or_default();
+            let endpoint = answered.replace("/v2.0/.well-known/openid-configuration", "/oauth2/v2.0/authorize");
+            format!("api-version=1.1&authorization_endpoint={endpoint}")
+        }
+        recorded => recorded.to_owned(),
+    };
+    let query = query.replace("https://login.microsoftonline.com", house.origin());
     let query = query.replace("/fake-tenant/", &format!("/{TENANT}/"));
     let target = format!("{}?{query}", exchange.path());
-    Ok(request(house, "GET", &target, &headers(exchange), b"").await)
+    request(house, "GET", &target, &headers(exchange), b"").await
 }
 
 async fn token(house: &House, exchange: &Exchange) -> Result<Answer, &'static str> {

@@ -122,7 +122,11 @@ mod tests {
     async fn an_error_uri_leads_to_what_the_code_means() {
         let (status, _, body) = get_page("/error?code=7000215").await;
         assert_eq!(status, StatusCode::OK);
-        assert!(body.contains("AADSTS7000215") && body.contains("configures the secret&#x27;s value") || body.contains("configures the secret's value"), "{body}");
+        assert!(
+            body.contains("AADSTS7000215") && body.contains("configures the secret&#x27;s value")
+                || body.contains("configures the secret's value"),
+            "{body}"
+        );
         // A code with several meanings shows them all; an unknown one says so.
         assert_eq!(get_page("/error?code=700027").await.2.matches("What to do").count(), 3);
         assert_eq!(get_page("/error?code=1").await.0, StatusCode::NOT_FOUND);

@@ -92,11 +92,10 @@ impl IntoResponse for CallerRejection {
     fn into_response(self) -> Response {
         match self {
             Self::NoGuard => (StatusCode::INTERNAL_SERVER_ERROR, self.to_string()).into_response(),
-            Self::Lacking => (
-                StatusCode::FORBIDDEN,
-                [(http::header::WWW_AUTHENTICATE, "Bearer error=\"insufficient_scope\"")],
-            )
-                .into_response(),
+            Self::Lacking => {
+                (StatusCode::FORBIDDEN, [(http::header::WWW_AUTHENTICATE, "Bearer error=\"insufficient_scope\"")])
+                    .into_response()
+            }
         }
     }
 }

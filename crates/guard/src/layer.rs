@@ -11,7 +11,7 @@ use std::task::{Context, Poll, ready};
 
 use countersign_token::policy::Permission;
 use countersign_token::{Claims, Verified};
-use http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{ALLOW, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, Request, Response};
 use pin_project_lite::pin_project;
 use tower_layer::Layer;
@@ -50,6 +50,8 @@ struct Rule {
     guard: Guard,
     /// The route's permission with its challenge, written once; without one the policy's own counts.
     route: Option<(Permission, HeaderValue)>,
+    /// Whether refusals say with an empty `Allow` that no method is allowed, so that no router adds those that exist.
+    hides_methods: bool,
 }
 
 impl fmt::Debug for Rule {
@@ -64,7 +66,14 @@ impl GuardLayer {
             let challenge = guard.forbidden(&permission);
             (permission, challenge)
         });
-        Self(Arc::new(Rule { guard, route }))
+        Self(Arc::new(Rule { guard, route, hides_methods: false }))
+    }
+
+    /// For a router's route: refusals keep its methods to themselves.
+    #[cfg(feature = "axum")]
+    pub(crate) fn for_route(guard: Guard, permission: Permission) -> Self {
+        let challenge = guard.forbidden(&permission);
+        Self(Arc::new(Rule { guard, route: Some((permission, challenge)), hides_methods: true }))
     }
 }
 
@@ -123,12 +132,19 @@ impl Rule {
             Some(challenge) => response.headers_mut().insert(WWW_AUTHENTICATE, challenge),
             None => response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("5")),
         };
+        if self.hides_methods {
+            response.headers_mut().insert(ALLOW, HeaderValue::from_static(""));
+        }
         response
     }
 
     /// Writes the caller into the request, or the answer that it gets instead. A [`VerifiedCaller`] that stood there
     /// before is replaced: nobody in front of this layer can speak for it.
-    fn admit<ReqBody, B: Default>(&self, request: &mut Request<ReqBody>, decision: Decision) -> Result<(), Response<B>> {
+    fn admit<ReqBody, B: Default>(
+        &self,
+        request: &mut Request<ReqBody>,
+        decision: Decision,
+    ) -> Result<(), Response<B>> {
         let caller = decision.map_err(|denied| self.refuse(&denied))?;
         decision_log::admitted(&caller);
         request.extensions_mut().insert(VerifiedCaller(caller));

@@ -1,21 +1,18 @@
 //! [`GuardedRouter`]: an axum router in which every route has a permission, or says by name and with a reason that it is
 //! open. One that was forgotten keeps the service from starting.
 //!
-//! It refuses to tell strangers which methods a route has: axum writes `Allow` behind every layer of a method router, so
-//! each path's methods are put together first and then served as one handler, whose refusals lose that header.
+//! Strangers do not learn either which methods a route has. axum answers an unknown method by way of the same layers as a
+//! known one, so it is 401 before it is 405; but it adds `Allow` outside of them, unless one is there. Refusals therefore
+//! carry an empty `Allow`, whatever the method: to this caller the route allows none (RFC 9110 §10.2.1).
 
 use std::convert::Infallible;
 use std::fmt;
 
 use axum::Router;
-use axum::middleware::map_response;
-use axum::response::Response;
-use axum::routing::{MethodRouter, any};
+use axum::routing::MethodRouter;
 use countersign_token::policy::Permission;
-use http::StatusCode;
-use http::header::ALLOW;
 
-use crate::Guard;
+use crate::{Guard, GuardLayer};
 
 /// The routes cannot be served.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -52,7 +49,7 @@ pub enum StartError {
 /// ```
 pub struct GuardedRouter<S = ()> {
     guard: Guard,
-    routes: Vec<(String, MethodRouter<S>)>,
+    router: Router<S>,
     listing: Vec<String>,
     forgotten: Vec<String>,
     closed: Vec<String>,
@@ -85,7 +82,7 @@ impl<S: Clone + Send + Sync + 'static> GuardedRouter<S> {
     pub fn new(guard: Guard) -> Self {
         Self {
             guard,
-            routes: Vec::new(),
+            router: Router::new(),
             listing: Vec::new(),
             forgotten: Vec::new(),
             closed: Vec::new(),
@@ -109,15 +106,8 @@ impl<S: Clone + Send + Sync + 'static> GuardedRouter<S> {
             self.unexplained.push(path.to_owned());
         }
         self.listing.push(format!("{path}: open ({reason})"));
-        self.add(path, handlers);
+        self.router = self.router.route(path, handlers);
         self
-    }
-
-    fn add(&mut self, path: &str, handlers: MethodRouter<S, Infallible>) {
-        match self.routes.iter_mut().find(|(known, _)| known == path) {
-            Some((_, methods)) => *methods = std::mem::take(methods).merge(handlers),
-            None => self.routes.push((path.to_owned(), handlers)),
-        }
     }
 
     /// One line per route and permission, to print at start and to diff in review.
@@ -140,25 +130,8 @@ impl<S: Clone + Send + Sync + 'static> GuardedRouter<S> {
         if !self.unexplained.is_empty() {
             return Err(StartError::NoReason(self.unexplained));
         }
-        let add = |router: Router<S>, (path, methods): (String, MethodRouter<S>)| {
-            router.route(&path, any(methods).layer(map_response(without_methods)))
-        };
-        Ok(self.routes.into_iter().fold(Router::new(), add))
+        Ok(self.router)
     }
-}
-
-/// Takes the list of methods from a refusal.
-async fn without_methods(mut response: Response) -> Response {
-    if matches!(
-        response.status(),
-        StatusCode::BAD_REQUEST
-            | StatusCode::UNAUTHORIZED
-            | StatusCode::FORBIDDEN
-            | StatusCode::SERVICE_UNAVAILABLE
-    ) {
-        response.headers_mut().remove(ALLOW);
-    }
-    response
 }
 
 impl<S: Clone + Send + Sync + 'static> PendingRoute<S> {
@@ -173,8 +146,9 @@ impl<S: Clone + Send + Sync + 'static> PendingRoute<S> {
             router.closed.push(path.clone());
         }
         router.listing.push(line(&path, &permission));
-        // `layer`, not `route_layer`: a method that does not exist is not told to strangers either.
-        router.add(&path, handlers.layer(router.guard.layer_for(permission)));
+        // `layer`, not `route_layer`, which would leave out the answer to unknown methods.
+        let layer = GuardLayer::for_route(router.guard.clone(), permission);
+        router.router = router.router.route(&path, handlers.layer(layer));
         router
     }
 

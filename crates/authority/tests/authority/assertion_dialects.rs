@@ -74,11 +74,7 @@ async fn the_assertion_of_every_library_gets_a_token() {
             }))
             .with(no_iat.clone()),
         ),
-        (
-            "go-azure-sdk",
-            &with_id,
-            rs256(json!({"kid": sha1(Spelling::UrlPadded)})).with(json!({"exp": NOW + 3600})),
-        ),
+        ("go-azure-sdk", &with_id, rs256(json!({"kid": sha1(Spelling::UrlPadded)})).with(json!({"exp": NOW + 3600}))),
         ("azure-identity aio, whose segments are padded", &with_id, padded),
         (
             "ADAL Python",

@@ -25,9 +25,8 @@ impl Pair {
     /// Both thumbprints, in standard base64, hold `+` and `/`: a decoder that takes one alphabet only must fail.
     fn make(name: &str) -> Self {
         let pkcs8 = PrivateKey::generate_pkcs8().unwrap();
-        let pair =
-            KeyPair::from_pkcs8_der_and_sign_algo(&PrivatePkcs8KeyDer::from(pkcs8.as_slice()), &PKCS_RSA_SHA256)
-                .unwrap();
+        let pair = KeyPair::from_pkcs8_der_and_sign_algo(&PrivatePkcs8KeyDer::from(pkcs8.as_slice()), &PKCS_RSA_SHA256)
+            .unwrap();
         let mut params = CertificateParams::default();
         params.distinguished_name.push(DnType::CommonName, name);
         params.not_before = rcgen::date_time_ymd(2024, 1, 1);

@@ -28,6 +28,7 @@ pub(crate) struct Kit {
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
+    pub(crate) version: http::Version,
     pub(crate) headers: http::HeaderMap,
     pub(crate) body: Value,
 }
@@ -100,10 +101,34 @@ impl Kit {
     }
 
     pub(crate) async fn from(builder: AuthorityBuilder, clock: FakeClock) -> Self {
-        let authority = builder.start().await.unwrap();
+        Self { clock, ..Self::around(builder.start().await.unwrap()) }
+    }
+
+    /// A client of an authority that somebody else started, with a clock of its own that turns nothing.
+    pub(crate) fn around(authority: Authority) -> Self {
         let transport =
             HttpsTransport::builder().only_roots_pem(authority.ca_pem().as_bytes()).unwrap().build().unwrap();
-        Self { authority, clock, transport }
+        Self { authority, clock: FakeClock::at(Timestamp::from_unix_seconds(NOW)), transport }
+    }
+
+    /// The ids of the published keys.
+    pub(crate) async fn keys(&self) -> Vec<String> {
+        let answer = self.get("/common/discovery/v2.0/keys").await;
+        let keys = answer.body["keys"].as_array().unwrap();
+        keys.iter().map(|key| key["kid"].as_str().unwrap().to_owned()).collect()
+    }
+
+    /// Asks until so many keys are published: the next one is made in the background.
+    pub(crate) async fn until_keys(&self, count: usize) -> Vec<String> {
+        let asking = async {
+            loop {
+                let keys = self.keys().await;
+                if keys.len() >= count {
+                    return keys;
+                }
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(30), asking).await.unwrap()
     }
 
     /// The usual directory on disk, at the usual time.
@@ -121,7 +146,7 @@ impl Kit {
         let response = self.transport.send(request, limits).await.unwrap();
         let (parts, body) = response.into_parts();
         let body = serde_json::from_slice(&body).unwrap_or(Value::Null);
-        Answer { status: parts.status.as_u16(), headers: parts.headers, body }
+        Answer { status: parts.status.as_u16(), version: parts.version, headers: parts.headers, body }
     }
 
     pub(crate) async fn get(&self, path: &str) -> Answer {
