@@ -27,7 +27,8 @@ fn every_witness_exists() {
     let mut missing = Vec::new();
     for row in parity.lines().filter(|line| line.starts_with("| ") && line.ends_with("` |")) {
         let cell = row.trim_end_matches(" |").rsplit("| ").next().unwrap().trim_matches('`');
-        let (place, test) = cell.split_once(": ").unwrap_or_else(|| panic!("no witness of the form 'place: test': {row}"));
+        let (place, test) =
+            cell.split_once(": ").unwrap_or_else(|| panic!("no witness of the form 'place: test': {row}"));
         witnesses += 1;
         if !sources(&root.join(place)).contains(&format!("fn {test}(")) {
             missing.push(cell.to_owned());

@@ -32,21 +32,20 @@ pub(crate) fn install() -> Outcome {
 }
 
 fn system_packages() -> Result<(), String> {
-    let python = |code: &str| {
-        let mut python = command("python3");
-        python.args(["-c", code]);
-        probe(python).0
-    };
-    let openssl = || {
-        let mut pkg_config = command("pkg-config");
-        pkg_config.args(["--exists", "openssl"]);
-        probe(pkg_config).0
-    };
     let mut missing = Vec::new();
-    if !python("import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 10))") {
+    if !probe(with(command("git"), &["--version"])).0 {
+        // A test lets a manifest name a repository, to see that the walls notice.
+        missing.push("git");
+    }
+    if !probe(with(command("kill"), &["-l"])).0 {
+        // The command line's tests stop what they started, as a person would.
+        missing.push("procps");
+    }
+    let usable_python = "import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 10))";
+    if !probe(with(command("python3"), &["-c", usable_python])).0 {
         missing.extend(["python3", "python3-venv"]);
     }
-    if !openssl() {
+    if !probe(with(command("pkg-config"), &["--exists", "openssl"])).0 {
         // Microsoft's Rust client signs certificate assertions with OpenSSL.
         missing.extend(["pkg-config", "libssl-dev"]);
     }
@@ -61,23 +60,24 @@ fn system_packages() -> Result<(), String> {
 }
 
 fn apt_get(arguments: &[&str]) -> Result<(), String> {
-    let mut id = command("id");
-    id.arg("-u");
-    let mut install = if probe(id).1.trim() == "0" {
-        command("apt-get")
-    } else {
-        let mut sudo = command("sudo");
-        sudo.args(["-n", "apt-get"]);
-        sudo
-    };
-    install.args(arguments).env("DEBIAN_FRONTEND", "noninteractive");
+    let root = probe(with(command("id"), &["-u"])).1.trim() == "0";
+    // sudo drops the environment, so the wish not to be asked anything goes through env.
+    let (program, before): (&str, &[&str]) = if root { ("env", &[]) } else { ("sudo", &["-n", "env"]) };
+    let mut install = with(command(program), before);
+    install.args(["DEBIAN_FRONTEND=noninteractive", "apt-get"]).args(arguments);
     run_command(install).map_err(|error| format!("{error}; install the packages named above by hand and try again"))
 }
 
-/// Runs `part` unless the stamp says that it was done for the same pins.
-fn once(name: &str, pins: &str, about: &str, part: impl FnOnce() -> Result<(), String>) -> Result<(), String> {
+/// Runs `part`, which makes `made`, unless that is there and the stamp says that it was made for the same pins.
+fn once(
+    name: &str,
+    made: &Path,
+    pins: &str,
+    about: &str,
+    part: impl FnOnce() -> Result<(), String>,
+) -> Result<(), String> {
     let stamp = folder().join(format!("{name}.installed"));
-    if fs::read_to_string(&stamp).is_ok_and(|done| done == pins) {
+    if made.exists() && fs::read_to_string(&stamp).is_ok_and(|done| done == pins) {
         println!("    {name}: there already");
         return Ok(());
     }
@@ -95,8 +95,10 @@ fn read(path: &str) -> Result<String, String> {
 fn python() -> Result<(), String> {
     let requirements = "conformance/clients/python/requirements.txt";
     let (_, version) = probe(with(command("python3"), &["--version"]));
-    once("python", &format!("{version}{}", read(requirements)?), "installing the packages, about two minutes", || {
-        let venv = folder().join("python");
+    let venv = folder().join("python");
+    // An environment knows the path it was made at; in a checkout that moved it is made anew.
+    let pins = format!("{}\n{version}{}", venv.display(), read(requirements)?);
+    once("python", &venv, &pins, "installing the packages, about two minutes", || {
         if venv.exists() {
             fs::remove_dir_all(&venv).map_err(|error| error.to_string())?;
         }
@@ -107,11 +109,13 @@ fn python() -> Result<(), String> {
 }
 
 fn node() -> Result<(), String> {
-    once("node", &read("conformance/clients/node/package-lock.json")?, "installing the packages, a few seconds", || {
+    let scripts = root().join("conformance/clients/node");
+    let pins = read("conformance/clients/node/package-lock.json")?;
+    once("node", &scripts.join("node_modules"), &pins, "installing the packages, a few seconds", || {
         let tools = folder().join("python/bin");
         let path = std::env::var("PATH").unwrap_or_default();
         let mut npm = with(command(&text(&tools.join("npm"))), &["ci", "--no-audit", "--no-fund"]);
-        npm.current_dir(root().join("conformance/clients/node")).env("PATH", format!("{}:{path}", tools.display()));
+        npm.current_dir(&scripts).env("PATH", format!("{}:{path}", tools.display()));
         run_command(npm)
     })
 }
@@ -121,7 +125,7 @@ fn rust_client() -> Result<(), String> {
     println!("    rust: building Microsoft's client, about a minute the first time");
     let target = text(&folder().join("rust"));
     let manifest = "conformance/clients/rust/Cargo.toml";
-    run_command(cargo(&["build", "--quiet", "--locked", "--manifest-path", manifest, "--target-dir", &target]))
+    run_command(cargo(&["build", "--locked", "--manifest-path", manifest, "--target-dir", &target]))
 }
 
 fn deny() -> Result<(), String> {
@@ -131,7 +135,7 @@ fn deny() -> Result<(), String> {
     }
     println!("    cargo-deny: installing {CARGO_DENY}, some five minutes");
     let folder = text(&folder());
-    run_command(cargo(&["install", "--locked", "--quiet", "--root", &folder, "--version", CARGO_DENY, "cargo-deny"]))
+    run_command(cargo(&["install", "--locked", "--root", &folder, "--version", CARGO_DENY, "cargo-deny"]))
 }
 
 /// The cargo-deny to use: one on the path of the same minor release, else the one that [`install`] put aside.

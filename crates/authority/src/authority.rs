@@ -216,7 +216,7 @@ impl AuthorityBuilder {
         }
         let app = endpoints::router(Arc::clone(&core), extra);
         let (stop, stopped) = watch::channel(false);
-        tokio::spawn(key_care::care(Arc::clone(&core), making, stopped.clone()));
+        let caring = tokio::spawn(key_care::care(Arc::clone(&core), making, stopped.clone()));
         let mut stopping = stopped.clone();
         let shutdown = async move {
             // A sender that is gone means the same as one that says so.
@@ -226,6 +226,7 @@ impl AuthorityBuilder {
         let ca_path = data.as_ref().map(|data| data.path("ca.pem"));
         let task = tokio::spawn(async move {
             serve::https(listener, tls, app, limits, shutdown).await;
+            let _ = caring.await;
             // Nobody else may have the data directory while requests are still being answered from it.
             drop(data);
         });

@@ -67,6 +67,9 @@ pub enum StartError {
     /// The origin is not one.
     #[error("the authority's origin")]
     Origin(#[from] countersign_protocol::AuthorityHostError),
+    /// The lab cannot do its work.
+    #[error("run the lab: {0}")]
+    Lab(String),
     /// A background task died.
     #[error("a background task ended early")]
     Task,

@@ -56,14 +56,18 @@ pub(crate) async fn care<D: Directory>(
     mut making: KeysInTheMaking,
     mut stopping: watch::Receiver<bool>,
 ) {
-    loop {
-        if let Err(error) = look(&core, &mut making).await {
-            tracing::error!(error = &error as &dyn std::error::Error, "the signing keys could not be looked after");
+    let caring = async {
+        loop {
+            if let Err(error) = look(&core, &mut making).await {
+                tracing::error!(error = &error as &dyn std::error::Error, "the signing keys could not be looked after");
+            }
+            tokio::time::sleep(CARE).await;
         }
-        tokio::select! {
-            _ = stopping.wait_for(|stop| *stop) => return,
-            () = tokio::time::sleep(CARE) => {}
-        }
+    };
+    tokio::select! {
+        // In the middle of a look, too: what was not committed is undone.
+        _ = stopping.wait_for(|stop| *stop) => {}
+        () = caring => {}
     }
 }
 

@@ -65,7 +65,7 @@ pub(crate) fn router<D: Directory>(
     administrator: &Administrator,
     clock: OffsetClock,
 ) -> Result<Router, StartError> {
-    let misconfigured = |error: String| StartError::Certificate(error);
+    let misconfigured = |error: String| StartError::Lab(error);
     let policy = Policy {
         tenants: vec![administrator.tenant_id],
         issuers: vec![core.cloud.issuer_v1("{tenantid}"), core.host.issuer_v2("{tenantid}")],
@@ -108,7 +108,7 @@ fn bad_request(what: &str) -> Response {
 }
 
 fn failed(error: &StartError) -> Response {
-    tracing::error!(%error, "a lab operation failed");
+    tracing::error!(error = error as &dyn std::error::Error, "a lab operation failed");
     let body = json!({"error": "temporarily_unavailable", "error_description": "the operation failed; see the log"});
     (StatusCode::SERVICE_UNAVAILABLE, Json(body)).into_response()
 }
@@ -179,11 +179,13 @@ async fn order_token<D: Directory>(
         Ok(ring) => ring,
         Err(error) => return failed(&error),
     };
-    let signed = ring
-        .signing(core.clock.now())
-        .and_then(|key| key.signer(order.version.unwrap_or(TokenVersion::V2)).sign(&order.claims).ok());
+    let version = order.version.unwrap_or(TokenVersion::V2);
+    let signed = match ring.signing(core.clock.now()) {
+        Some(key) => key.signer(version).sign(&order.claims).map_err(StartError::from),
+        None => Err(StartError::Lab("no signing key is active".to_owned())),
+    };
     match signed {
-        Some(token) => Json(json!({"access_token": token})).into_response(),
-        None => failed(&StartError::Task),
+        Ok(token) => Json(json!({"access_token": token})).into_response(),
+        Err(error) => failed(&error),
     }
 }

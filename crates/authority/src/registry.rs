@@ -163,3 +163,76 @@ impl<D: Directory> Registry<D> {
         Ok(granted.unwrap_or_else(|| Arc::new(Granted { roles: Vec::new(), assigned: false })))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use countersign_directory::{Commit, SqliteDirectory};
+    use serde_json::json;
+
+    const TENANT: TenantId = TenantId::from_uuid(uuid::Uuid::from_u128(0x6bab));
+    const CLIENT: ClientId = ClientId::from_uuid(uuid::Uuid::from_u128(0x8c0b));
+
+    async fn directory() -> SqliteDirectory {
+        let directory = SqliteDirectory::in_memory().await.unwrap();
+        let mut tx = directory.begin().await.unwrap();
+        tx.insert_tenant(&Tenant::new(TENANT, "Contoso")).await.unwrap();
+        let document = json!({"appId": CLIENT.to_string(), "displayName": "Client"});
+        let application = Application::from_document(TENANT, document).unwrap();
+        tx.insert_application(&application).await.unwrap();
+        tx.insert_service_principal(&ServicePrincipal::of(&application, TENANT)).await.unwrap();
+        tx.commit().await.unwrap();
+        directory
+    }
+
+    #[tokio::test]
+    async fn an_answer_is_remembered_until_the_directory_changes_and_no_longer() {
+        let directory = directory().await;
+        let registry = Registry::new(directory.clone());
+        let first = registry.client(TENANT, CLIENT).await.unwrap().unwrap();
+        let again = registry.client(TENANT, CLIENT).await.unwrap().unwrap();
+        assert!(Arc::ptr_eq(&first, &again), "from memory");
+        // B06: a service principal that was switched off is off for the very next request.
+        let mut principal = first.service_principal.clone().unwrap();
+        principal.account_enabled = false;
+        let mut tx = directory.begin().await.unwrap();
+        tx.update_service_principal(&principal).await.unwrap();
+        tx.commit().await.unwrap();
+        let now = registry.client(TENANT, CLIENT).await.unwrap().unwrap();
+        assert!(!now.service_principal.as_ref().unwrap().account_enabled);
+        // A change that is undone leaves what is remembered alone.
+        let mut tx = directory.begin().await.unwrap();
+        tx.update_service_principal(first.service_principal.as_ref().unwrap()).await.unwrap();
+        drop(tx);
+        assert!(Arc::ptr_eq(&now, &registry.client(TENANT, CLIENT).await.unwrap().unwrap()));
+    }
+
+    #[tokio::test]
+    async fn made_up_names_cost_a_bounded_amount_of_memory_and_drive_nobody_out_for_good() {
+        let registry = Registry::new(directory().await);
+        for id in 0..(ROOM as u128 + 2_000) {
+            let stranger = ClientId::from_uuid(uuid::Uuid::from_u128((1 << 64) | id));
+            assert!(registry.client(TENANT, stranger).await.unwrap().is_none());
+        }
+        assert!(registry.clients.len() <= ROOM, "{}", registry.clients.len());
+        assert!(registry.client(TENANT, CLIENT).await.unwrap().is_some());
+    }
+
+    #[tokio::test]
+    async fn what_did_not_exist_is_found_once_it_does() {
+        let directory = directory().await;
+        let registry = Registry::new(directory.clone());
+        assert!(registry.resource(TENANT, "api://new").await.unwrap().is_none());
+        let segment = TenantSegment::parse("contoso.com").unwrap();
+        assert!(registry.tenant(&segment).await.unwrap().is_none());
+        let mut tx = directory.begin().await.unwrap();
+        let mut tenant = Tenant::new(TENANT, "Contoso");
+        tenant.domains = vec!["contoso.com".to_owned()];
+        tx.update_tenant(&tenant).await.unwrap();
+        let document = json!({"appId": CLIENT.to_string(), "displayName": "Client", "identifierUris": ["api://new"]});
+        tx.update_application(&Application::from_document(TENANT, document).unwrap()).await.unwrap();
+        tx.commit().await.unwrap();
+        assert!(registry.resource(TENANT, "api://new").await.unwrap().is_some());
+        assert_eq!(registry.tenant(&segment).await.unwrap().unwrap().id, TENANT);
+    }
+}

@@ -104,3 +104,65 @@ impl VerdictCache {
         self.0.len()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use countersign_token::{Algorithm, KeySet, Policy, SigningKey, Timestamp, authenticate, base64url_encode};
+    use serde_json::json;
+
+    fn caller() -> Arc<Verified<Claims>> {
+        let key = SigningKey::from_pkcs8_der("key-1", &SigningKey::generate_pkcs8().unwrap()).unwrap();
+        let public = key.private_key().public_key();
+        let keys = json!({"keys": [{
+            "kty": "RSA", "kid": "key-1", "n": base64url_encode(public.modulus()), "e": base64url_encode(public.exponent())
+        }]});
+        let tenant = "6babcaad-604b-40ac-a9d7-9fd97c0b779f";
+        let issuer = format!("https://sts.windows.net/{tenant}/");
+        let claims = json!({
+            "aud": "api://x", "iss": issuer, "tid": tenant, "ver": "1.0", "appid": tenant, "oid": tenant, "sub": tenant,
+            "exp": 2_000_000_000
+        });
+        let signer = key.signer(Algorithm::Rs256, &json!({"alg": "RS256", "kid": "key-1"})).unwrap();
+        let policy: Policy =
+            serde_json::from_value(json!({"tenants": [tenant], "issuers": [issuer], "audiences": ["api://x"]}))
+                .unwrap();
+        let keys = KeySet::parse(keys.to_string().as_bytes()).unwrap();
+        let now = Timestamp::from_unix_seconds(1_900_000_000);
+        Arc::new(authenticate(&signer.sign(&claims).unwrap(), &keys, &policy.compile().unwrap(), now).unwrap())
+    }
+
+    /// No two signed tokens end alike, so this is tried here, where texts may be made up.
+    #[test]
+    fn a101_texts_that_hash_alike_are_told_apart() {
+        let caller = caller();
+        let cache = VerdictCache::new(1 << 20);
+        let tail = "x".repeat(64);
+        let texts: Vec<String> = (0..100).map(|number| format!("{number:03}{tail}")).collect();
+        for (number, text) in texts.iter().enumerate() {
+            cache.insert(text, Verdict { caller: Arc::clone(&caller), keys: number as u64, policy: 1 });
+        }
+        assert_eq!(cache.len(), 100);
+        for (number, text) in texts.iter().enumerate() {
+            assert_eq!(cache.find(text.as_bytes()).unwrap().keys, number as u64);
+        }
+        for stranger in ["", &tail, &tail[1..], &format!("100{tail}"), &format!("000{tail}x"), &format!("00{tail}")] {
+            assert!(cache.find(stranger.as_bytes()).is_none(), "{stranger}");
+        }
+        cache.forget(texts[7].as_bytes());
+        assert!(cache.find(texts[7].as_bytes()).is_none());
+        assert_eq!((cache.find(texts[8].as_bytes()).unwrap().keys, cache.len()), (8, 99));
+    }
+
+    #[test]
+    fn e13_the_bound_holds_for_texts_that_hash_alike_too() {
+        let caller = caller();
+        let cache = VerdictCache::new(50_000);
+        for number in 0..10_000 {
+            let text = format!("{number:05}{}", "x".repeat(64));
+            cache.insert(&text, Verdict { caller: Arc::clone(&caller), keys: 1, policy: 1 });
+            assert!(cache.bytes() <= 50_000);
+        }
+        assert!(cache.len() > 10);
+    }
+}

@@ -144,7 +144,7 @@ async fn of_two_registrations_of_one_certificate_the_valid_one_counts() {
 }
 
 #[tokio::test]
-async fn every_spelling_of_the_own_audience_is_taken_and_no_other() {
+async fn b14_every_spelling_of_the_own_audience_is_taken_and_no_other() {
     let kit = kit().await;
     let origin = kit.authority.host().origin();
     let ask = async |aud: Value| {

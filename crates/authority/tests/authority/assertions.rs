@@ -117,7 +117,7 @@ async fn each_claim_that_is_missing_is_named() {
 }
 
 #[tokio::test]
-async fn who_it_is_about_must_be_who_asks() {
+async fn b15_who_it_is_about_must_be_who_asks() {
     let kit = kit().await;
     let good = Assertion::new(&kit);
     let refusal = async |claims: Value| ask(&kit, &good.clone().with(claims).signed()).await.refusal().2;
@@ -138,7 +138,7 @@ async fn who_it_is_about_must_be_who_asks() {
 }
 
 #[tokio::test]
-async fn it_is_valid_within_its_times_and_five_minutes_around_them() {
+async fn b13_it_is_valid_within_its_times_and_five_minutes_around_them() {
     let kit = kit().await;
     let code = async |claims: Value| {
         let answer = ask(&kit, &Assertion::new(&kit).with(claims).signed()).await;
@@ -165,7 +165,7 @@ async fn it_is_valid_within_its_times_and_five_minutes_around_them() {
 }
 
 #[tokio::test]
-async fn a_certificate_must_be_registered_valid_and_the_signer() {
+async fn b16_a_certificate_must_be_registered_valid_and_the_signer() {
     let kit = kit().await;
     let thumbprint: String =
         REGISTERED.certificate.sha256_thumbprint().iter().map(|byte| format!("{byte:02X}")).collect();
@@ -225,7 +225,7 @@ fn hmac_sha256(key: &[u8], message: &[u8]) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn hmac_under_the_public_key_or_the_secret_proves_nothing() {
+async fn b10_hmac_under_the_public_key_or_the_secret_proves_nothing() {
     let kit = kit().await;
     let public: &PublicKey = REGISTERED.certificate.public_key();
     let der = REGISTERED.certificate.der();
@@ -253,7 +253,7 @@ async fn hmac_under_the_public_key_or_the_secret_proves_nothing() {
 }
 
 #[tokio::test]
-async fn keys_that_the_header_brings_along_are_ignored() {
+async fn b11_keys_that_the_header_brings_along_are_ignored() {
     let kit = kit().await;
     let public: &PublicKey = OTHER.certificate.public_key();
     let jwk = json!({
@@ -273,7 +273,7 @@ async fn keys_that_the_header_brings_along_are_ignored() {
 }
 
 #[tokio::test]
-async fn an_access_token_is_no_assertion() {
+async fn b17_an_access_token_is_no_assertion() {
     let kit = kit().await;
     let token = kit.token(&format!("{API}/.default")).await;
     let token = token.body["access_token"].as_str().unwrap();
@@ -285,7 +285,7 @@ async fn an_access_token_is_no_assertion() {
 }
 
 #[tokio::test]
-async fn one_proof_at_a_time() {
+async fn b07_b09_one_proof_at_a_time() {
     let kit = kit().await;
     let good = Assertion::new(&kit).signed();
     let unsigned = format!("{}.", Assertion::new(&kit).with_header(json!({"alg": "none"})).signing_input());

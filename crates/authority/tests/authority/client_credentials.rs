@@ -124,7 +124,7 @@ async fn each_fault_has_its_code() {
 }
 
 #[tokio::test]
-async fn tenants_are_found_by_id_and_domain_and_aliases_are_refused() {
+async fn b54_tenants_are_found_by_id_and_domain_and_aliases_are_refused() {
     let kit = Kit::start().await;
     let form = format!("grant_type=client_credentials&client_id={CLIENT}&client_secret={SECRET}&scope={API}/.default");
     let ask = async |tenant: &str| kit.post(&format!("/{tenant}/oauth2/v2.0/token"), &form).await;
@@ -143,7 +143,7 @@ async fn tenants_are_found_by_id_and_domain_and_aliases_are_refused() {
 }
 
 #[tokio::test]
-async fn basic_is_taken_in_both_spellings_and_never_beside_another_proof() {
+async fn b08_basic_is_taken_in_both_spellings_and_never_beside_another_proof() {
     let kit = Kit::start().await;
     let path = format!("/{TENANT}/oauth2/v2.0/token");
     let form = format!("grant_type=client_credentials&scope={API}/.default");

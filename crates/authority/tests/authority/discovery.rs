@@ -96,7 +96,7 @@ async fn an_applications_metadata_points_to_its_own_keys() {
 }
 
 #[tokio::test]
-async fn keys_are_published_as_entra_does_and_hold_nothing_private() {
+async fn b76_keys_are_published_as_entra_does_and_hold_nothing_private() {
     let kit = Kit::start().await;
     let v2_members = ["cloud_instance_name", "e", "issuer", "kid", "kty", "n", "use", "x5c", "x5t"];
     let v1_members = ["e", "kid", "kty", "n", "use", "x5c", "x5t"];
@@ -222,7 +222,7 @@ async fn every_answer_has_entras_headers_and_its_own_id() {
 }
 
 #[tokio::test]
-async fn preflights_are_answered_and_never_with_credentials() {
+async fn b75_preflights_are_answered_and_never_with_credentials() {
     let kit = Kit::start().await;
     for path in
         [path("common", EndpointVersion::V2), format!("/{TENANT}/discovery/keys"), "/common/discovery/instance".into()]

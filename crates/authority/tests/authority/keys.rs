@@ -38,7 +38,7 @@ async fn is_verified(kit: &Kit, issued: &Issued, at: i64) -> bool {
 }
 
 #[tokio::test]
-async fn a_key_is_published_before_it_signs_and_after_it_has_signed() {
+async fn b99_a_key_is_published_before_it_signs_and_after_it_has_signed() {
     let kit = Kit::start().await;
     let before = kit.until_keys(2).await;
     let first = issue(&kit).await;
@@ -59,7 +59,7 @@ async fn a_key_is_published_before_it_signs_and_after_it_has_signed() {
 }
 
 #[tokio::test]
-async fn the_next_key_signs_by_itself_after_ninety_days() {
+async fn b99_the_next_key_signs_by_itself_after_ninety_days() {
     let folder = tempfile::tempdir().unwrap();
     let kit = Kit::on_disk(folder.path()).await;
     let before = kit.until_keys(2).await;

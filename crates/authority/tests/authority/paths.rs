@@ -21,7 +21,7 @@ async fn case_and_doubled_slashes_of_a_path_do_not_matter() {
 }
 
 #[tokio::test]
-async fn what_is_no_route_is_a_json_404_whatever_is_tried() {
+async fn b96_what_is_no_route_is_a_json_404_whatever_is_tried() {
     let kit = Kit::start().await;
     for path in [
         "/index.html",
@@ -45,7 +45,7 @@ async fn what_is_no_route_is_a_json_404_whatever_is_tried() {
 }
 
 #[tokio::test]
-async fn methods_are_what_they_are_and_no_header_changes_them() {
+async fn b39_b97_methods_are_what_they_are_and_no_header_or_query_changes_them() {
     let kit = Kit::start().await;
     let token = format!("/{TENANT}/oauth2/v2.0/token");
     let form = format!("grant_type=client_credentials&client_id={CLIENT}&client_secret={SECRET}&scope={API}/.default");
@@ -83,7 +83,7 @@ async fn methods_are_what_they_are_and_no_header_changes_them() {
 }
 
 #[tokio::test]
-async fn no_host_header_is_ever_reflected() {
+async fn b73_no_host_header_is_ever_reflected() {
     let kit = Kit::start().await;
     let path = format!("/{TENANT}/v2.0/.well-known/openid-configuration");
     let as_it_is = kit.get(&path).await.body;
@@ -110,7 +110,7 @@ async fn no_host_header_is_ever_reflected() {
 }
 
 #[tokio::test]
-async fn a_request_that_is_not_clearly_ours_is_refused_and_the_connection_closed() {
+async fn b74_a_request_that_is_not_clearly_ours_is_refused_and_the_connection_closed() {
     let kit = Kit::start().await;
     let path = "/common/discovery/keys";
     for head in [

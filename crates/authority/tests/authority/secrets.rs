@@ -14,7 +14,7 @@ fn form(secret: &str) -> String {
 }
 
 #[tokio::test]
-async fn only_the_secret_itself_opens() {
+async fn b02_only_the_secret_itself_opens() {
     let kit = Kit::start().await;
     // B02: what a truncating hash or a trimming parser would take for the same.
     for wrong in [
@@ -46,7 +46,7 @@ async fn only_the_secret_itself_opens() {
 }
 
 #[tokio::test]
-async fn a_secret_is_good_from_its_start_to_its_end() {
+async fn b05_a_secret_is_good_from_its_start_to_its_end() {
     let kit = Kit::with(directory_with("")).await;
     let end = Timestamp::from_unix_seconds(1_798_761_600); // 2027-01-01
     for (now, code) in [(end.as_unix_seconds() - 1, None), (end.as_unix_seconds(), Some(7_000_222))] {
@@ -70,7 +70,7 @@ async fn a_secret_is_good_from_its_start_to_its_end() {
 }
 
 #[tokio::test]
-async fn who_is_switched_off_gets_nothing_any_more() {
+async fn b06_who_is_switched_off_gets_nothing_any_more() {
     let folder = tempfile::tempdir().unwrap();
     let disabled = (400, "unauthorized_client", 7_000_112);
     let kit = Kit::on_disk(folder.path()).await;
@@ -129,7 +129,7 @@ async fn basic_credentials_that_are_none_are_malformed() {
 }
 
 #[tokio::test]
-async fn one_resource_that_is_known_and_named_exactly() {
+async fn b55_one_resource_that_is_known_and_named_exactly() {
     let kit = Kit::start().await;
     let refusals = [
         ("", (400, "invalid_request", 900_144)),
@@ -162,7 +162,7 @@ async fn one_resource_that_is_known_and_named_exactly() {
 }
 
 #[tokio::test]
-async fn roles_are_those_granted_in_this_tenant_at_this_resource() {
+async fn b56_roles_are_those_granted_in_this_tenant_at_this_resource() {
     // The client is at home in Contoso and known in Fabrikam, where it was granted the writing role.
     let text = directory_text("signInAudience: AzureADMultipleOrgs", "").replace(
         "  domains: [fabrikam.com]\n",

@@ -136,7 +136,7 @@ async fn a_data_directory_that_is_none_is_an_error_with_a_path() {
 }
 
 #[tokio::test]
-async fn neither_secrets_nor_private_keys_are_in_the_files() {
+async fn b83_b84_neither_secrets_nor_private_keys_are_in_the_files() {
     let folder = tempfile::tempdir().unwrap();
     let kit = Kit::on_disk(folder.path()).await;
     kit.authority.roll_signing_key().await.unwrap();
@@ -158,7 +158,7 @@ async fn neither_secrets_nor_private_keys_are_in_the_files() {
 }
 
 #[tokio::test]
-async fn what_is_not_for_everybody_is_for_its_owner_only() {
+async fn b84_what_is_not_for_everybody_is_for_its_owner_only() {
     let parent = tempfile::tempdir().unwrap();
     let data = parent.path().join("made/by/us");
     let authority = start(&data).await.unwrap();

@@ -16,6 +16,4 @@ mod keys;
 mod kit;
 mod layer;
 mod outages;
-mod permissions;
-mod policies;
 mod router;

@@ -39,8 +39,11 @@ impl Endpoint {
 
     /// Answers nobody.
     pub(crate) fn down() -> Self {
-        let endpoint =
-            Self { calls: Arc::default(), answer: Arc::new(Mutex::new(Box::new(refused))), held: watch::channel(false).0 };
+        let endpoint = Self {
+            calls: Arc::default(),
+            answer: Arc::new(Mutex::new(Box::new(refused))),
+            held: watch::channel(false).0,
+        };
         endpoint.goes_down();
         endpoint
     }

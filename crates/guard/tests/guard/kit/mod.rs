@@ -87,7 +87,8 @@ pub(crate) fn bearer(token: &str) -> Request<Body> {
 
 /// What the guard's own layer, in front of a service that answers 200, says to this token.
 pub(crate) async fn answer(guard: &Guard, token: &str) -> Response<Body> {
-    let service = tower::service_fn(|_: Request<Body>| async { Ok::<_, std::convert::Infallible>(Response::default()) });
+    let service =
+        tower::service_fn(|_: Request<Body>| async { Ok::<_, std::convert::Infallible>(Response::default()) });
     tower::ServiceBuilder::new().layer(guard.layer()).service(service).oneshot(bearer(token)).await.unwrap()
 }
 

@@ -22,7 +22,8 @@ pub(crate) const TOKEN_ID: &str = "pq4Zz8yVxk2mW6v3u7QaAA";
 pub(crate) const V1_TEMPLATE: &str = "https://sts.windows.net/{tenantid}/";
 pub(crate) const V2_TEMPLATE: &str = "https://login.microsoftonline.com/{tenantid}/v2.0";
 
-const KEY_IDS: [&str; 3] = ["1LTMzakihiRla_8z2BEJVXeWMqo", "3Zp4s1Xb7hQv9uKc0dEfGjLmNoP", "AttackerAttackerAttackerAtt"];
+const KEY_IDS: [&str; 3] =
+    ["1LTMzakihiRla_8z2BEJVXeWMqo", "3Zp4s1Xb7hQv9uKc0dEfGjLmNoP", "AttackerAttackerAttackerAtt"];
 
 fn key(index: usize) -> &'static SigningKey {
     static KEYS: [OnceLock<SigningKey>; 3] = [const { OnceLock::new() }; 3];
