@@ -43,6 +43,11 @@ impl Environment {
         self.text("AZURE_CLIENT_CERTIFICATE_PATH")
     }
 
+    /// `AZURE_FEDERATED_TOKEN_FILE`
+    pub(crate) fn federated_token_file(&self) -> Option<String> {
+        self.text("AZURE_FEDERATED_TOKEN_FILE")
+    }
+
     /// `AZURE_AUTHORITY_HOST`
     pub(crate) fn authority(&self) -> Option<String> {
         self.text("AZURE_AUTHORITY_HOST")

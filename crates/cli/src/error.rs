@@ -128,7 +128,9 @@ impl CliError {
             Self::Start(StartError::Load(_) | StartError::Origin(_) | StartError::Damaged { .. }) => Exit::Usage,
             Self::Acquire(error) => match error {
                 AcquireError::Refused(_) => Exit::Refused,
-                AcquireError::Scopes(_) | AcquireError::TenantAlias | AcquireError::Assertion(_) => Exit::Usage,
+                AcquireError::Scopes(_) | AcquireError::TenantAlias => Exit::Usage,
+                // A file named on the command line or in the environment, and nothing was sent.
+                AcquireError::Assertion(_) | AcquireError::NoAssertion(_) => Exit::Usage,
                 _ => Exit::Unreachable,
             },
             Self::Sidecar(error) if !matches!(**error, RunError::Listen(_)) => Exit::Usage,

@@ -29,7 +29,9 @@ Exit status:
 
 Environment:
   AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_CLIENT_SECRET, AZURE_CLIENT_CERTIFICATE_PATH,
-  AZURE_AUTHORITY_HOST   used where the flag is absent
+  AZURE_FEDERATED_TOKEN_FILE, AZURE_AUTHORITY_HOST
+                         used where the flag is absent; a secret before a certificate before a
+                         federated token
   COUNTERSIGN_CA         roots to trust besides the system's (PEM), as --ca
   COUNTERSIGN_LOG        what to log on stderr, for example 'info' or 'countersign_guard=debug'
   NO_COLOR               no colours

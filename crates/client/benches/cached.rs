@@ -6,7 +6,7 @@
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark prints and may stop")]
 
 #[path = "../../../benches/ratio.rs"]
-#[allow(clippy::unit_arg, unreachable_pub, reason = "shared by the benchmarks of several crates")]
+#[allow(clippy::unit_arg, reason = "shared by the benchmarks of several crates")]
 mod ratio;
 
 use std::future::Future;

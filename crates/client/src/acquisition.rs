@@ -218,7 +218,13 @@ impl Flight {
     }
 
     fn refresh_failed(&self, old: &AccessToken, error: &AcquireError, asked: Option<Duration>, now: Timestamp) {
-        tracing::warn!(%error, code = error.code(), "renewing an access token failed; the one at hand serves on");
+        // With its causes: nobody else ever sees this error.
+        let cause: &(dyn std::error::Error + 'static) = error;
+        tracing::warn!(
+            error = cause,
+            code = error.code(),
+            "renewing an access token failed; the one at hand serves on"
+        );
         let spread = 0.8 + 0.4 * fraction(&*self.exchange.randomness);
         old.refresh_failed(|failures| {
             let pause = Duration::from_secs((30_u64 << failures.min(4)).min(300)).mul_f64(spread);

@@ -1,5 +1,6 @@
 //! [`ConfidentialClientBuilder`]: everything that can be wrong with a configuration is said here, before the first call.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,22 +13,27 @@ use countersign_token::{
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::acquisition::Store;
+use crate::assertion::{AssertionProvider, Source};
 use crate::cache::DEFAULT_CAPACITY;
 use crate::client::ConfidentialClient;
 use crate::credential::{CertificateOptions, Credential, Given, warn_of_secret_id};
 use crate::exchange::Exchange;
+use crate::federated_file::TokenFile;
 use crate::key::Identity;
 
 /// A client cannot be built from this configuration.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BuildError {
-    /// Neither a secret nor a certificate was given.
-    #[error("the client has no credential: give it a secret or a certificate")]
+    /// No credential was given.
+    #[error("the client has no credential: give it a secret, a certificate or a federated credential")]
     NoCredential,
     /// The secret is empty, or nothing but blanks.
     #[error("the client secret is empty")]
     EmptySecret,
+    /// The path of the federated token file is empty.
+    #[error("the path of the federated token file is empty")]
+    EmptyPath,
     /// The certificate has expired: the authority would refuse every assertion (AADSTS700027).
     #[error("the certificate expired at {} (seconds since 1970)", .not_after.0)]
     CertificateExpired {
@@ -57,8 +63,9 @@ pub enum BuildError {
     Transport(#[source] HttpsTransportError),
 }
 
-/// How wrong this machine's clock may be before a certificate counts as not yet valid, in seconds.
-const CLOCK_SKEW: i64 = 300;
+/// How wrong this machine's clock may be before a certificate counts as not yet valid or an assertion as expired, in
+/// seconds.
+pub(crate) const CLOCK_SKEW: i64 = 300;
 
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(30);
@@ -140,6 +147,60 @@ impl ConfidentialClientBuilder {
         self
     }
 
+    /// Authenticates with assertions that `provider` hands out: a federated issuer's token, or one signed by an HSM or a
+    /// key vault. It is asked once for each token request and nothing of its answer is kept.
+    ///
+    /// ```no_run
+    /// use countersign_client::{AssertionRequest, ConfidentialClient};
+    /// use countersign_protocol::{AuthorityHost, TenantSegment};
+    /// use secrecy::SecretString;
+    ///
+    /// # async fn ask_the_issuer(audience: &str) -> std::io::Result<String> { Ok(audience.to_owned()) }
+    /// # fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// let client = ConfidentialClient::builder(
+    ///     AuthorityHost::parse("https://login.microsoftonline.com")?,
+    ///     TenantSegment::parse("6babcaad-604b-40ac-a9d7-9fd97c0b779f")?,
+    ///     "a5d8f9b0-0d2e-4c8a-9d43-0f0f2d4a5c11".parse()?,
+    /// )
+    /// .assertion(async |_: AssertionRequest| Ok(SecretString::from(ask_the_issuer("api://AzureADTokenExchange").await?)))
+    /// .build()?;
+    /// # drop(client); Ok(())
+    /// # }
+    /// ```
+    ///
+    /// Source: RFC 7523 §2.2.
+    pub fn assertion(mut self, provider: impl AssertionProvider) -> Self {
+        self.credential = Some(Given::Federated(Source::Provider(Arc::new(provider))));
+        self
+    }
+
+    /// Authenticates with the token in a file that the platform renews: AKS workload identity
+    /// (`AZURE_FEDERATED_TOKEN_FILE`), a GitHub workflow's token that was written down, a SPIFFE JWT-SVID.
+    ///
+    /// The file is read for each token request and not kept; it need not be there yet. It holds one compact JWS, blanks
+    /// around it aside, and at most 64 KiB. Symbolic links are followed, since Kubernetes' projected volumes consist of
+    /// them.
+    ///
+    /// ```no_run
+    /// use countersign_client::ConfidentialClient;
+    /// use countersign_protocol::{AuthorityHost, TenantSegment};
+    ///
+    /// # fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// let client = ConfidentialClient::builder(
+    ///     AuthorityHost::parse("https://login.microsoftonline.com")?,
+    ///     TenantSegment::parse("6babcaad-604b-40ac-a9d7-9fd97c0b779f")?,
+    ///     "a5d8f9b0-0d2e-4c8a-9d43-0f0f2d4a5c11".parse()?,
+    /// )
+    /// .federated_token_file("/var/run/secrets/azure/wi/token/azure-identity-token")
+    /// .build()?;
+    /// # drop(client); Ok(())
+    /// # }
+    /// ```
+    pub fn federated_token_file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.credential = Some(Given::Federated(Source::File(TokenFile::new(path.into()))));
+        self
+    }
+
     /// Asks the v1.0 endpoint (with `resource`) instead of v2.0 (with `scope`).
     pub fn endpoint_version(mut self, version: EndpointVersion) -> Self {
         self.version = version;
@@ -194,6 +255,10 @@ impl ConfidentialClientBuilder {
                 let (key, certificate, options) = *given;
                 certificate_credential(key, certificate, options, now)?
             }
+            Given::Federated(Source::File(file)) if file.path().as_os_str().is_empty() => {
+                return Err(BuildError::EmptyPath);
+            }
+            Given::Federated(source) => Credential::Federated(source),
         };
         warn_of_secret_id(&credential, &self.authority);
         let transport = match self.transport {

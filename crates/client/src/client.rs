@@ -72,7 +72,8 @@ impl ConfidentialClient {
     /// # Errors
     /// [`AcquireError::Refused`] when the authority says no, [`AcquireError::Throttled`] when it says not now,
     /// [`AcquireError::Transport`] and [`AcquireError::Unusable`] when nothing or nonsense came back,
-    /// [`AcquireError::Scopes`] for scopes that client credentials cannot ask for.
+    /// [`AcquireError::NoAssertion`] when a federated credential has nothing to send, [`AcquireError::Scopes`] for scopes
+    /// that client credentials cannot ask for.
     pub async fn acquire_token_for_client(&self, scopes: &ScopeSet) -> Result<AccessToken, AcquireError> {
         match self.at_hand(&self.0.tenant, scopes) {
             Some(token) => Ok(token),

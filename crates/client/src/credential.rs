@@ -1,4 +1,4 @@
-//! How the client proves itself: a secret, or an assertion signed with a certificate's key.
+//! How the client proves itself: a secret, an assertion signed with a certificate's key, or one that somebody else issued.
 
 use std::fmt;
 
@@ -8,6 +8,7 @@ use countersign_token::{AssertionAlgorithm, Certificate, ClientAssertionSigner, 
 use secrecy::{ExposeSecret, SecretString};
 use uuid::Uuid;
 
+use crate::assertion::Source;
 use crate::sanitise::Secrets;
 
 /// How assertions are signed with a certificate. The default is what Entra's documentation asks for today.
@@ -23,6 +24,7 @@ pub struct CertificateOptions {
 pub(crate) enum Given {
     Secret(SecretString),
     Certificate(Box<(PrivateKey, Certificate, CertificateOptions)>),
+    Federated(Source),
 }
 
 /// A credential that is ready to be used. `Debug` shows nothing of it.
@@ -35,6 +37,7 @@ pub(crate) enum Credential {
         looks_like_id: bool,
     },
     Certificate(Box<ClientAssertionSigner>),
+    Federated(Source),
 }
 
 impl fmt::Debug for Credential {
@@ -42,6 +45,7 @@ impl fmt::Debug for Credential {
         match self {
             Self::Secret { .. } => f.write_str("Secret([redacted])"),
             Self::Certificate(signer) => f.debug_tuple("Certificate").field(signer.certificate()).finish(),
+            Self::Federated(source) => f.debug_tuple("Federated").field(source).finish(),
         }
     }
 }
@@ -60,7 +64,7 @@ impl Credential {
             Self::Secret { secret, encoded, .. } => {
                 Secrets { plain: secret.expose_secret(), encoded: encoded.expose_secret() }
             }
-            Self::Certificate(_) => Secrets::default(),
+            Self::Certificate(_) | Self::Federated(_) => Secrets::default(),
         }
     }
 

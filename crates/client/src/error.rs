@@ -12,6 +12,7 @@ use countersign_discovery::TransportError;
 use countersign_protocol::{AadSts, DecodeError, ScopeError, TokenError};
 use countersign_token::SigningError;
 
+use crate::assertion::AssertionError;
 use crate::sanitise::{Secrets, sanitise};
 
 /// No token.
@@ -46,6 +47,9 @@ pub enum AcquireError {
     /// The client assertion could not be signed.
     #[error("the client assertion could not be signed")]
     Assertion(#[source] Arc<SigningError>),
+    /// The assertion that somebody else issues could not be had or would be refused; nothing was sent.
+    #[error(transparent)]
+    NoAssertion(Arc<AssertionError>),
     /// The request that was waited for went away without an answer: its task panicked, or its runtime was shut down.
     #[error("the request for the token was abandoned")]
     Abandoned,
@@ -77,7 +81,10 @@ impl AcquireError {
     /// Who must do what.
     #[must_use]
     pub fn remedy(&self) -> Option<&'static str> {
-        self.refusal()?.remedy()
+        match self {
+            Self::NoAssertion(error) => error.remedy(),
+            other => other.refusal()?.remedy(),
+        }
     }
 
     /// The id under which the authority's log has the answer.
@@ -108,13 +115,14 @@ impl AcquireError {
             Self::Refused(refusal) => refusal.retryable || is_servers_fault(refusal.status) || refusal.status == 429,
             Self::Unusable(answer) => is_servers_fault(answer.status) || answer.status == 429,
             Self::Transport(error) => error.is_transient(),
+            Self::NoAssertion(error) => error.is_retryable(),
             Self::Throttled { .. } | Self::Abandoned => true,
             Self::Scopes(_) | Self::TenantAlias | Self::Assertion(_) | Self::NoRuntime => false,
         }
     }
 
-    /// Whether one more attempt at once is worth it: the server stumbled, or the connection broke off. Not after a
-    /// timeout, which has cost its callers enough.
+    /// Whether one more attempt at once is worth it: the server stumbled, the connection broke off, or a token file
+    /// was read while it was being written. Not after a timeout, which has cost its callers enough.
     pub(crate) fn deserves_second_attempt(&self) -> bool {
         match self {
             Self::Refused(refusal) => is_servers_fault(refusal.status),
@@ -122,6 +130,7 @@ impl AcquireError {
             Self::Transport(error) => {
                 matches!(**error, TransportError::Connect(_) | TransportError::Interrupted(_))
             }
+            Self::NoAssertion(error) => error.is_half_written(),
             _ => false,
         }
     }

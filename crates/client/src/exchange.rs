@@ -18,9 +18,11 @@ use countersign_token::{Clock, Randomness, Timestamp};
 use http::header::{ACCEPT, CONTENT_TYPE};
 use http::{Request, Response, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
+use tokio::time::Instant;
 
 use crate::access_token::AccessToken;
 use crate::acquisition::Store;
+use crate::assertion::AssertionRequest;
 use crate::credential::Credential;
 use crate::error::{AcquireError, Refusal, UnusableAnswer};
 use crate::key::Identity;
@@ -68,17 +70,23 @@ impl Exchange {
         let resource = scopes.client_credentials_resource().map_err(AcquireError::Scopes)?;
         let endpoint = self.identity.authority.token_endpoint(tenant, self.identity.version);
         let asked_at = self.clock.now();
-        let assertion = self.assertion(&endpoint, asked_at)?;
+        let begun = Instant::now();
+        let assertion = self.assertion(&endpoint, asked_at).await?;
         let authentication = match (&self.credential, &assertion) {
             (_, Some(assertion)) => ClientAuthentication::Assertion(assertion),
             (Credential::Secret { secret, .. }, None) => ClientAuthentication::Secret(secret),
-            (Credential::Certificate(_), None) => return Err(AcquireError::Abandoned),
+            (Credential::Certificate(_) | Credential::Federated(_), None) => return Err(AcquireError::Abandoned),
         };
         let request = ClientCredentialsRequest::new(&self.identity.client_id, &resource, authentication);
         let request = self.http_request(&endpoint, request.to_form(self.identity.version))?;
-        let limits = Limits { timeout: self.timeout, max_body_bytes: MAX_BODY_BYTES };
+        // Waiting for somebody else's assertion is part of the request's time; ours take none.
+        let timeout = match &self.credential {
+            Credential::Federated(_) => self.timeout.saturating_sub(begun.elapsed()),
+            _ => self.timeout,
+        };
+        let limits = Limits { timeout, max_body_bytes: MAX_BODY_BYTES };
         // The transport keeps both limits; whatever it is made of, this room holds it to them.
-        let response = tokio::time::timeout(self.timeout, self.transport.send(request, limits))
+        let response = tokio::time::timeout(timeout, self.transport.send(request, limits))
             .await
             .unwrap_or(Err(TransportError::Timeout { after: self.timeout }))
             .and_then(TransportError::refuse_redirect)
@@ -88,18 +96,28 @@ impl Exchange {
             })
             .map_err(|error| AcquireError::Transport(Arc::new(error)))?;
         let secrets = match &assertion {
+            // A form encodes nothing of a compact JWS.
             Some(assertion) => Secrets { plain: assertion.expose_secret(), encoded: "" },
             None => self.credential.secrets(),
         };
         self.read(&response, asked_at, secrets)
     }
 
-    fn assertion(&self, endpoint: &str, now: Timestamp) -> Result<Option<SecretString>, AcquireError> {
-        let Credential::Certificate(signer) = &self.credential else { return Ok(None) };
-        let assertion = signer
-            .sign(self.identity.client_id, endpoint, now, self.randomness.uuid_v4())
-            .map_err(|error| AcquireError::Assertion(Arc::new(error)))?;
-        Ok(Some(assertion.into()))
+    /// An assertion for this request alone, if that is how the client proves itself.
+    async fn assertion(&self, endpoint: &str, now: Timestamp) -> Result<Option<SecretString>, AcquireError> {
+        let client_id = self.identity.client_id;
+        match &self.credential {
+            Credential::Secret { .. } => Ok(None),
+            Credential::Certificate(signer) => signer
+                .sign(client_id, endpoint, now, self.randomness.uuid_v4())
+                .map(|assertion| Some(assertion.into()))
+                .map_err(|error| AcquireError::Assertion(Arc::new(error))),
+            Credential::Federated(source) => source
+                .assertion(AssertionRequest::new(endpoint, client_id), &*self.clock, self.timeout)
+                .await
+                .map(Some)
+                .map_err(|error| AcquireError::NoAssertion(Arc::new(error))),
+        }
     }
 
     fn http_request(&self, endpoint: &str, form: Vec<u8>) -> Result<Request<Bytes>, AcquireError> {

@@ -36,6 +36,10 @@ pub(crate) struct Acquisition {
     #[arg(long, value_name = "FILE")]
     certificate: Option<PathBuf>,
 
+    /// Prove it with the token in this file, which its issuer renews: workload identity [env: AZURE_FEDERATED_TOKEN_FILE]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["secret_file", "certificate"])]
+    federated_token_file: Option<PathBuf>,
+
     /// Ask the v2.0 endpoint for this, for example api://orders/.default
     #[arg(long, value_name = "SCOPE", conflicts_with = "resource", required_unless_present = "resource")]
     scope: Option<String>,
@@ -53,6 +57,9 @@ pub(crate) struct Acquisition {
 enum Proof {
     Secret(SecretString),
     Certificate(PrivateKey, Certificate),
+    /// The client opens the file itself, at each token request. Nobody is warned if others may read it: Kubernetes lets
+    /// the pod's group, and the token lives a day at most.
+    FederatedTokenFile(PathBuf),
 }
 
 /// A client that is ready to ask, and what it asks for.
@@ -102,6 +109,7 @@ impl Acquisition {
             Proof::Certificate(key, certificate) => {
                 builder.certificate(key, certificate, CertificateOptions::default())
             }
+            Proof::FederatedTokenFile(path) => builder.federated_token_file(path),
         }
         .build()
         .map_err(CliError::Client)?;
@@ -119,7 +127,8 @@ impl Acquisition {
         Ok((scopes, EndpointVersion::V2))
     }
 
-    /// A flag before a variable, a secret before a certificate, as Azure's own libraries choose.
+    /// A flag before a variable; a secret before a certificate before a federated token, the order in which Azure's own
+    /// libraries try `EnvironmentCredential` and `WorkloadIdentityCredential`.
     fn proof(&self, environment: &Environment) -> Result<Proof, CliError> {
         if let Some(path) = &self.secret_file {
             return secret(path).map(Proof::Secret);
@@ -127,14 +136,21 @@ impl Acquisition {
         if let Some(path) = &self.certificate {
             return certificate(path);
         }
+        if let Some(path) = &self.federated_token_file {
+            return Ok(Proof::FederatedTokenFile(path.clone()));
+        }
         if let Some(secret) = environment.client_secret() {
             return Ok(Proof::Secret(secret));
         }
-        match environment.certificate_path() {
-            Some(path) => certificate(Path::new(&path)),
+        if let Some(path) = environment.certificate_path() {
+            return certificate(Path::new(&path));
+        }
+        match environment.federated_token_file() {
+            Some(path) => Ok(Proof::FederatedTokenFile(path.into())),
             None => Err(CliError::Missing {
                 what: "a credential",
-                hint: "give --secret-file or --certificate, or set AZURE_CLIENT_SECRET or AZURE_CLIENT_CERTIFICATE_PATH",
+                hint: "give --secret-file, --certificate or --federated-token-file, or set AZURE_CLIENT_SECRET, \
+                       AZURE_CLIENT_CERTIFICATE_PATH or AZURE_FEDERATED_TOKEN_FILE",
             }),
         }
     }

@@ -14,7 +14,8 @@ use crate::{report, runtime};
 /// Acquire a token with client credentials and print it
 ///
 /// The secret comes from a file or from AZURE_CLIENT_SECRET, never from the command line, which everybody on the machine
-/// can read.
+/// can read. Of several credentials in the environment a secret goes before a certificate, and a certificate before a
+/// federated token; a flag goes before them all.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
