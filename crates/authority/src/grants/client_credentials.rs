@@ -23,21 +23,12 @@ pub(crate) async fn grant<D: Directory>(
     version: EndpointVersion,
     now: Timestamp,
 ) -> Result<TokenResponse, Refused> {
-    let wanted = wanted_resource(request, version)?;
+    let wanted = wanted_resource(request, version, tenant)?;
     let resource_name = wanted.as_str();
-    let not_found = || {
-        Refused::new(AadSts::RESOURCE_NOT_FOUND)
-            .with("resource", resource_name.to_owned())
-            .with("tenant", tenant.display_name.clone())
-    };
-    let resource = core.registry.resource(tenant.id, resource_name).await?.ok_or_else(not_found)?;
+    // An application may ask for a token to itself, by any of its names (recorded 2026); AADSTS90009 is for users' flows.
+    let found = core.registry.resource(tenant.id, resource_name).await?;
+    let resource = found.ok_or_else(|| not_found(resource_name, tenant))?;
     let client_app = &client.record.application;
-    let named_by_id = wanted.as_client_id().is_some();
-    if resource.application.app_id() == client_app.app_id() && !named_by_id {
-        return Err(Refused::new(AadSts::SELF_TOKEN_NEEDS_GUID)
-            .with("app_id", client_app.app_id().to_string())
-            .with("app_name", client_app.display_name().to_owned()));
-    }
     if !resource.service_principal.account_enabled || resource.application.is_disabled() {
         return Err(Refused::new(AadSts::RESOURCE_DISABLED)
             .with("resource", resource_name.to_owned())
@@ -76,8 +67,17 @@ pub(crate) async fn grant<D: Directory>(
     })
 }
 
+/// The text names the tenant by its id (recorded 2026).
+fn not_found(resource: &str, tenant: &Tenant) -> Refused {
+    Refused::new(AadSts::RESOURCE_NOT_FOUND).with("resource", resource.to_owned()).with("tenant", tenant.id.to_string())
+}
+
 /// The resource that the request asks for: `scope` at v2.0, `resource` at v1.0.
-fn wanted_resource(request: &TokenRequest, version: EndpointVersion) -> Result<ResourceIdentifier, Refused> {
+fn wanted_resource(
+    request: &TokenRequest,
+    version: EndpointVersion,
+    tenant: &Tenant,
+) -> Result<ResourceIdentifier, Refused> {
     match version {
         EndpointVersion::V2 => {
             if request.resource.is_some() {
@@ -91,8 +91,7 @@ fn wanted_resource(request: &TokenRequest, version: EndpointVersion) -> Result<R
         EndpointVersion::V1 => {
             let text = request.resource.as_deref().filter(|text| !text.is_empty());
             let text = text.ok_or_else(|| Refused::missing("resource"))?;
-            ResourceIdentifier::parse(text)
-                .map_err(|_| Refused::new(AadSts::RESOURCE_NOT_FOUND).with("resource", text.to_owned()))
+            ResourceIdentifier::parse(text).map_err(|_| not_found(text, tenant))
         }
     }
 }
