@@ -17,12 +17,8 @@ pub(crate) fn admitted(caller: &Verified<Claims>) {
 /// `caller` is known when a genuine token lacked a permission.
 pub(crate) fn refused(refusal: &Refusal, caller: Option<&Verified<Claims>>) {
     match refusal {
-        Refusal::Keys(unavailable) => tracing::error!(
-            target: "countersign_guard::decision",
-            decision = "unavailable",
-            reason = refusal.code(),
-            cause = %unavailable,
-        ),
+        Refusal::Keys(unavailable) => unavailable_event(refusal.code(), unavailable),
+        Refusal::KeyUnconfirmed => unavailable_event(refusal.code(), refusal),
         Refusal::Token(rejection) => refusal_event(refusal.code(), rejection.subject(), caller),
         Refusal::Credential(_) => refusal_event(refusal.code(), None, caller),
     }
@@ -43,6 +39,10 @@ pub(crate) fn no_guard() {
         reason = "no_guard",
         "a handler asks for its caller, and no countersign_guard::GuardLayer stands in front of it"
     );
+}
+
+fn unavailable_event(reason: &'static str, cause: &dyn std::fmt::Display) {
+    tracing::error!(target: "countersign_guard::decision", decision = "unavailable", reason, %cause);
 }
 
 fn refusal_event(reason: &'static str, subject: Option<&'static str>, caller: Option<&Verified<Claims>>) {

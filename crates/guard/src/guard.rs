@@ -132,7 +132,7 @@ impl Guard {
             // No permission would help these callers: it is they who are not wanted.
             Refusal::Token(rejection) if rejection.is_forbidden() => challenges.stranger.clone(),
             Refusal::Token(_) => challenges.invalid.clone(),
-            Refusal::Keys(_) => return None,
+            Refusal::Keys(_) | Refusal::KeyUnconfirmed => return None,
         })
     }
 }

@@ -18,6 +18,10 @@ pub enum Refusal {
     /// Nobody can tell, because the authority's keys cannot be had: 503.
     #[error("the authority's keys cannot be had")]
     Keys(#[from] KeysUnavailable),
+    /// Nobody can tell, because the token names a key that is not at hand and the authority could not be asked for it: 503.
+    /// The key may be forged, or new.
+    #[error("the token names a key that is not at hand, and the authority could not be asked for it")]
+    KeyUnconfirmed,
 }
 
 impl Refusal {
@@ -30,6 +34,7 @@ impl Refusal {
             Self::Credential(_) => "credential_malformed",
             Self::Token(rejection) => rejection.code(),
             Self::Keys(_) => "keys_unavailable",
+            Self::KeyUnconfirmed => "key_unconfirmed",
         }
     }
 
@@ -41,7 +46,7 @@ impl Refusal {
             Self::Credential(_) => http::StatusCode::BAD_REQUEST,
             Self::Token(rejection) if rejection.is_forbidden() => http::StatusCode::FORBIDDEN,
             Self::Token(_) => http::StatusCode::UNAUTHORIZED,
-            Self::Keys(_) => http::StatusCode::SERVICE_UNAVAILABLE,
+            Self::Keys(_) | Self::KeyUnconfirmed => http::StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 }

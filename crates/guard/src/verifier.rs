@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use countersign_discovery::KeySource;
@@ -17,6 +18,10 @@ use crate::verdict_cache::{Verdict, VerdictCache};
 
 /// How many bytes of verified tokens are kept unless told otherwise: about 20,000 tokens of 1.5 kB.
 const DEFAULT_CACHE_BYTES: u64 = 64 * 1024 * 1024;
+
+/// How old a fetched key set may be to prove that a key does not exist. An unknown key has the set fetched anew, every
+/// 30 s at most; an older set means that this failed, and then nobody can tell a forged key from a new one.
+const PROVES_ABSENCE_FOR: Duration = Duration::from_secs(60);
 
 /// Verifies tokens against one authority's keys and one policy.
 ///
@@ -46,6 +51,8 @@ const DEFAULT_CACHE_BYTES: u64 = 64 * 1024 * 1024;
 /// ```
 pub struct Verifier {
     keys: KeySource,
+    /// Whether the keys are fetched, as opposed to given once for all.
+    fetches: bool,
     policy: ArcSwap<RevisedPolicy>,
     revisions: AtomicU64,
     cache: VerdictCache,
@@ -121,8 +128,11 @@ impl VerifierBuilder {
     /// Builds the verifier. Nothing is fetched before the first token, see [`Verifier::ready`].
     #[must_use]
     pub fn build(self) -> Verifier {
+        // Keys that can be used until the end of time were given.
+        let fetches = self.keys.generation_at(Timestamp::from_nanos(i64::MAX - 1)).is_none();
         Verifier {
             keys: self.keys,
+            fetches,
             policy: ArcSwap::from_pointee(RevisedPolicy { validator: self.validator, revision: 1 }),
             revisions: AtomicU64::new(1),
             cache: VerdictCache::new(self.cache_bytes),
@@ -168,7 +178,7 @@ impl Verifier {
     /// Verifies a token and applies the whole policy, permission included.
     ///
     /// # Errors
-    /// [`Refusal::Token`] or [`Refusal::Keys`].
+    /// [`Refusal::Token`]; [`Refusal::Keys`] and [`Refusal::KeyUnconfirmed`] when nobody can tell.
     pub async fn verify(&self, token: &str) -> Result<Arc<Verified<Claims>>, Refusal> {
         let decision = match self.decide_known(token.as_bytes(), None).or_else(|| self.decide_now(token, None)) {
             Some(decision) => decision,
@@ -227,7 +237,15 @@ impl Verifier {
     pub(crate) async fn decide_waiting(&self, token: &str, route: Option<&Permission>) -> Decision {
         let key_id = UnverifiedJws::parse(token)?.key_id().ok_or(Rejection::KeyIdMissing)?.to_owned();
         let keys = self.keys.keys_for(&key_id).await.map_err(Refusal::from)?;
-        self.decide_with(token, &keys, keys.generation(), self.clock.now(), route)
+        let now = self.clock.now();
+        match self.decide_with(token, &keys, keys.generation(), now, route) {
+            Err(Denied { refusal: Refusal::Token(Rejection::UnknownKey), .. })
+                if self.fetches && now.saturating_duration_since(keys.fetched_at()) > PROVES_ABSENCE_FOR =>
+            {
+                Err(Refusal::KeyUnconfirmed.into())
+            }
+            decision => decision,
+        }
     }
 
     /// Decides from the signature up. The policy is loaded once: what it says about genuineness and what it says about

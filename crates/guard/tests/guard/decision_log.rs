@@ -8,7 +8,7 @@ use tower::{Layer, ServiceExt};
 use crate::kit::endpoint::Endpoint;
 use crate::kit::log::Log;
 use crate::kit::service::Inside;
-use crate::kit::token::{CLIENT, OBJECT, TENANT, TOKEN_ID, Token, genuine, segments};
+use crate::kit::token::{CLIENT, OBJECT, TENANT, TOKEN_ID, Token, genuine, next, segments};
 use crate::kit::{answer, bearer, builder, clock, guard, policy_with, remote_guard, request, status};
 
 /// The one decision about this request.
@@ -67,6 +67,16 @@ async fn an_outage_is_an_error_of_ours_and_not_a_refusal() {
     let line = decision(&log, &guard, bearer(&Token::app().sign())).await;
     let expected = "ERROR countersign_guard::decision decision=unavailable reason=keys_unavailable cause=no key set has \
                     been fetched yet";
+    assert_eq!(line, expected);
+
+    let (endpoint, clock) = (Endpoint::publishing(&[genuine()]), clock());
+    let guard = remote_guard(&endpoint, &clock);
+    guard.ready().await.unwrap();
+    endpoint.goes_down();
+    clock.advance(crate::kit::HOUR);
+    let line = decision(&log, &guard, bearer(&Token::app().under(next()).sign())).await;
+    let expected = "ERROR countersign_guard::decision decision=unavailable reason=key_unconfirmed cause=the token names a \
+                    key that is not at hand, and the authority could not be asked for it";
     assert_eq!(line, expected);
 }
 

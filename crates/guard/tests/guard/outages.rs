@@ -81,6 +81,50 @@ async fn e02_an_endpoint_that_is_down_for_a_day_is_not_noticed() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_key_that_cannot_be_asked_for_is_no_401_since_it_may_be_new() {
+    let (endpoint, clock) = (Endpoint::publishing(&[genuine()]), clock());
+    let guard = remote_guard(&endpoint, &clock);
+    let old = Token::app().sign();
+    assert_eq!(status(&guard, &old).await, 200);
+
+    // The key rolls over, and the endpoint cannot be reached.
+    endpoint.goes_down();
+    clock.advance(SECOND * 61);
+    endpoint.calls();
+    let new = Token::app().under(next()).sign();
+    for _ in 0..2 {
+        let response = answer(&guard, &new).await;
+        assert_eq!((response.status().as_u16(), response.headers().len()), (503, 1));
+        assert_eq!(header(&response, "retry-after"), Some("5"));
+        assert_eq!(verdict(&guard, &new).await, "key_unconfirmed");
+        assert_eq!(verdict(&guard, &Token::app().under(attacker()).sign()).await, "key_unconfirmed");
+        // Whatever does not depend on the key is decided as ever.
+        assert_eq!(status(&guard, &old).await, 200);
+        assert_eq!(status(&guard, &Token::app().signed_by(attacker()).sign()).await, 401);
+        assert_eq!(status(&guard, &Token::app().under(next()).header("crit", json!(["x"])).sign()).await, 401);
+    }
+    assert_eq!(endpoint.calls(), 1);
+
+    endpoint.publish(&[genuine(), next()]);
+    clock.advance(SECOND * 30);
+    assert_eq!(status(&guard, &new).await, 200);
+    assert_eq!(verdict(&guard, &Token::app().under(attacker()).sign()).await, "unknown_key");
+    // For a minute a set that was fetched is believed when it does not hold a key.
+    endpoint.goes_down();
+    clock.advance(SECOND * 60);
+    assert_eq!(verdict(&guard, &Token::app().under(attacker()).sign()).await, "unknown_key");
+    clock.advance(SECOND);
+    assert_eq!(verdict(&guard, &Token::app().under(attacker()).sign()).await, "key_unconfirmed");
+}
+
+#[tokio::test]
+async fn keys_that_were_given_hold_all_there_are() {
+    let clock = clock();
+    let guard = crate::kit::builder(&crate::kit::policy(), &clock).build();
+    assert_eq!(verdict(&guard, &Token::app().under(attacker()).sign()).await, "unknown_key");
+}
+
+#[tokio::test(start_paused = true)]
 async fn e03_beyond_the_stated_age_the_guard_closes_known_tokens_included() {
     let (endpoint, clock) = (Endpoint::publishing(&[genuine()]), clock());
     let guard = remote_guard(&endpoint, &clock);
