@@ -32,6 +32,9 @@ pub enum StoreError {
         /// This program's version.
         known: i64,
     },
+    /// What should say where the database is does not, or asks for what is not offered. Nobody was asked yet.
+    #[error("the database's address cannot be used: {0}")]
+    Address(&'static str),
     /// A record with the same key exists already.
     #[error("{0} exists already")]
     AlreadyExists(Record),
@@ -83,8 +86,6 @@ pub enum Record {
     SigningKey,
     /// A user.
     User,
-    /// The version of the database's own tables.
-    SchemaVersion,
 }
 
 impl fmt::Display for Record {
@@ -103,7 +104,6 @@ impl fmt::Display for Record {
             Self::PermissionGrant => "permission grant",
             Self::SigningKey => "signing key",
             Self::User => "user",
-            Self::SchemaVersion => "schema version",
         })
     }
 }

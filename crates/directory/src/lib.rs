@@ -5,7 +5,7 @@
 //! key the sealed private part, of a password whatever hash the caller made. It decides what may exist together (unique
 //! names, roles that are declared, everything within one tenant) and nothing about who may ask for it.
 //!
-//! - [`SqliteDirectory`] keeps it in a file or in memory.
+//! - [`SqliteDirectory`] keeps it in a file or in memory, [`PostgresDirectory`] in a database that replicas share.
 //! - [`DirectoryFile`] reads a tenant from JSON or YAML and [loads](DirectoryFile::load) it in one transaction.
 //! - [`Revision`] tells caches above when to look again.
 //!
@@ -34,7 +34,9 @@ mod error;
 mod file;
 mod model;
 mod password;
+mod postgres;
 mod secret_text;
+mod sql;
 mod sqlite;
 mod store;
 mod well_known;
@@ -47,6 +49,7 @@ pub use model::{
     Tenant, User, derived_object_id,
 };
 pub use password::{Argon2id, PasswordError, PasswordHasher};
+pub use postgres::{PostgresDirectory, PostgresTx};
 pub use sqlite::{SqliteDirectory, SqliteTx};
 pub use store::{
     Applications, Commit, Credentials, Directory, Grants, Revision, ServicePrincipals, SigningKeys, Tenants,

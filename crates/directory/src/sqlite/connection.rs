@@ -8,8 +8,8 @@ use std::time::Duration;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{ConnectOptions, SqliteConnection};
 
-use super::failure;
 use crate::StoreError;
+use crate::sql::failure::general;
 
 /// Takes the write lock at once: a transaction that reads first and writes later would be refused, without waiting, if
 /// another process wrote between the two.
@@ -62,7 +62,7 @@ async fn connect(options: SqliteConnectOptions) -> Result<SqliteConnection, Stor
         .disable_statement_logging()
         .connect()
         .await
-        .map_err(failure::general)
+        .map_err(general)
 }
 
 /// Makes the file before SQLite does, readable by its owner only; SQLite gives its log the same mode.

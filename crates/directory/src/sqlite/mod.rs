@@ -4,31 +4,26 @@
 //! beats several that poll for its lock, and each further one would cost a thread and a page cache. Callers cache what
 //! they read and compare [`Revision`]s, so the queue is short.
 //!
-//! Everything that only SQLite understands is in [`connection`] and the migrations; the statements in the other files are
-//! plain SQL with `$1` placeholders.
+//! Everything that only SQLite understands is here, in [`connection`] and in the migrations; the statements are in
+//! [`crate::sql`].
 
-mod applications;
-mod columns;
 mod connection;
-mod credentials;
 mod failure;
-mod grants;
 mod schema;
-mod service_principals;
-mod signing_keys;
-mod tenants;
 mod transaction;
-mod users;
 
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use sqlx::sqlite::SqliteQueryResult;
-use sqlx::{Sqlite, SqliteConnection};
+use sqlx::SqliteConnection;
+use sqlx::sqlite::SqliteRow;
 
+pub(crate) use self::failure::failure;
 use self::transaction::{Borrowed, Lender};
+use crate::sql::failure::{Failure, general};
+use crate::sql::{Query, Session};
 use crate::{Commit, Directory, Revision, StoreError};
 
 /// How long [`Directory::begin`] waits for others, in this process and in others, before it answers
@@ -108,23 +103,36 @@ pub struct SqliteTx {
     unfinished: u32,
 }
 
-type Query = sqlx::query::Query<'static, Sqlite, sqlx::sqlite::SqliteArguments>;
-
 impl SqliteTx {
-    /// Runs a statement that writes; answers how many rows it touched.
-    async fn write(&mut self, query: Query) -> Result<u64, sqlx::Error> {
-        let rows = query.execute(&mut *self.tx).await.map(|done: SqliteQueryResult| done.rows_affected())?;
+    async fn savepoint(&mut self, statement: &'static str) -> Result<(), StoreError> {
+        sqlx::query(statement).execute(&mut *self.tx).await.map(drop).map_err(general)
+    }
+}
+
+/// A transaction has the write lock from its beginning, and a statement that fails leaves nothing behind and the rest as
+/// it was; savepoints are for writes of several statements only.
+impl Session for SqliteTx {
+    type Row = SqliteRow;
+
+    async fn all(&mut self, query: Query) -> Result<Vec<SqliteRow>, StoreError> {
+        query.of().fetch_all(&mut *self.tx).await.map_err(general)
+    }
+
+    async fn optional(&mut self, query: Query) -> Result<Option<SqliteRow>, StoreError> {
+        query.of().fetch_optional(&mut *self.tx).await.map_err(general)
+    }
+
+    async fn write(&mut self, query: Query) -> Result<u64, Failure> {
+        let rows = query.of().execute(&mut *self.tx).await?.rows_affected();
         self.wrote |= rows > 0;
         Ok(rows)
     }
 
-    /// Begins a write of several statements, of which [`SqliteTx::whole`] keeps all or none.
     async fn begin_write(&mut self) -> Result<(), StoreError> {
         self.unfinished += 1;
         self.savepoint("SAVEPOINT one_write").await
     }
 
-    /// Ends it: an error undoes what its earlier statements did, and the transaction goes on without them.
     async fn whole<V: Send>(&mut self, outcome: Result<V, StoreError>) -> Result<V, StoreError> {
         if outcome.is_err() {
             self.savepoint("ROLLBACK TO SAVEPOINT one_write").await?;
@@ -132,10 +140,6 @@ impl SqliteTx {
         self.savepoint("RELEASE SAVEPOINT one_write").await?;
         self.unfinished -= 1;
         outcome
-    }
-
-    async fn savepoint(&mut self, statement: &'static str) -> Result<(), StoreError> {
-        sqlx::query(statement).execute(&mut *self.tx).await.map(drop).map_err(failure::general)
     }
 }
 
@@ -147,7 +151,7 @@ impl Commit for SqliteTx {
         // A caller may go away while the commit is under way, which then happens all the same: the revision must change
         // even so, and changing it for nothing only costs a cache a look.
         let _changed = self.wrote.then(|| Changed(self.revision));
-        self.tx.commit().await.map_err(failure::general)
+        self.tx.commit().await.map_err(general)
     }
 }
 

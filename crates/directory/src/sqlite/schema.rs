@@ -6,8 +6,8 @@
 use sqlx::{Connection, SqliteConnection};
 
 use super::connection::BEGIN;
-use super::failure::{general, writing};
-use crate::{Record, StoreError};
+use crate::StoreError;
+use crate::sql::failure::general;
 
 /// Version n is the nth script. A script that was released is never edited again.
 const MIGRATIONS: [&str; 1] = [include_str!("../../migrations/sqlite/0001_directory.sql")];
@@ -33,7 +33,7 @@ pub(super) async fn migrate(connection: &mut SqliteConnection) -> Result<(), Sto
         .bind(KNOWN)
         .execute(&mut *tx)
         .await
-        .map_err(writing(Record::SchemaVersion, Record::SchemaVersion))?;
+        .map_err(general)?;
     tx.commit().await.map_err(general)
 }
 

@@ -14,8 +14,9 @@ use std::time::Duration;
 use sqlx::{Connection as _, SqliteConnection};
 use tokio::sync::{Mutex, OwnedMappedMutexGuard, OwnedMutexGuard};
 
-use super::{connection, failure};
+use super::connection;
 use crate::StoreError;
+use crate::sql::failure::general;
 
 /// The connection between transactions; `None` once it is closed.
 #[derive(Debug, Clone)]
@@ -60,7 +61,7 @@ impl Lender {
             Ok(_) => Ok(borrowed),
             Err(error) => {
                 borrowed.0.may_be_open = false;
-                Err(failure::general(error))
+                Err(general(error))
             }
         }
     }
@@ -68,7 +69,7 @@ impl Lender {
     /// Waits for the running transaction, then closes.
     pub(super) async fn close(&self) -> Result<(), StoreError> {
         match self.0.lock().await.take() {
-            Some(connection) => connection.raw.close().await.map_err(failure::general),
+            Some(connection) => connection.raw.close().await.map_err(general),
             None => Ok(()),
         }
     }

@@ -1,15 +1,14 @@
 //! Secrets, certificates and federated credentials of applications.
 
 use countersign_token::{ClientId, SecretHash};
-use sqlx::sqlite::SqliteRow;
 use uuid::Uuid;
 
-use super::SqliteTx;
-use super::columns::{column, each, guid, time};
-use super::failure::{general, writing};
+use super::columns::{Cells, column, each, guid, time};
+use super::failure::writing;
+use super::{Query, Session};
 use crate::{ClientCertificate, ClientSecret, Credentials, FederatedCredential, Record, StoreError};
 
-fn read_secret(row: &SqliteRow) -> Result<ClientSecret, StoreError> {
+fn read_secret(row: &impl Cells) -> Result<ClientSecret, StoreError> {
     let hash: Vec<u8> = column(row, "secret_hash")?;
     let hash = hash.try_into().map_err(|_| StoreError::corrupt("a secret's hash has not 32 bytes"))?;
     Ok(ClientSecret {
@@ -22,7 +21,7 @@ fn read_secret(row: &SqliteRow) -> Result<ClientSecret, StoreError> {
     })
 }
 
-fn read_certificate(row: &SqliteRow) -> Result<ClientCertificate, StoreError> {
+fn read_certificate(row: &impl Cells) -> Result<ClientCertificate, StoreError> {
     Ok(ClientCertificate {
         key_id: guid(row, "key_id")?,
         display_name: column(row, "display_name")?,
@@ -32,7 +31,7 @@ fn read_certificate(row: &SqliteRow) -> Result<ClientCertificate, StoreError> {
     })
 }
 
-fn read_federated(row: &SqliteRow) -> Result<FederatedCredential, StoreError> {
+fn read_federated(row: &impl Cells) -> Result<FederatedCredential, StoreError> {
     Ok(FederatedCredential {
         id: guid(row, "credential_id")?,
         name: column(row, "name")?,
@@ -43,9 +42,9 @@ fn read_federated(row: &SqliteRow) -> Result<FederatedCredential, StoreError> {
     })
 }
 
-impl Credentials for SqliteTx {
+impl<S: Session> Credentials for S {
     async fn add_secret(&mut self, app: ClientId, secret: &ClientSecret) -> Result<(), StoreError> {
-        let query = sqlx::query(
+        let query = Query::new(
             "INSERT INTO client_secrets (key_id, app_id, display_name, hint, starts_at, ends_at, secret_hash) \
              VALUES ($1, $2, $3, $4, $5, $6, $7)",
         )
@@ -60,23 +59,24 @@ impl Credentials for SqliteTx {
     }
 
     async fn secrets(&mut self, app: ClientId) -> Result<Vec<ClientSecret>, StoreError> {
-        let rows = sqlx::query("SELECT * FROM client_secrets WHERE app_id = $1 ORDER BY starts_at, key_id")
-            .bind(app.to_string())
-            .fetch_all(&mut *self.tx)
-            .await
-            .map_err(general)?;
+        let rows = self
+            .all(
+                Query::new("SELECT * FROM client_secrets WHERE app_id = $1 ORDER BY starts_at, key_id")
+                    .bind(app.to_string()),
+            )
+            .await?;
         each(&rows, read_secret)
     }
 
     async fn remove_secret(&mut self, app: ClientId, key_id: Uuid) -> Result<bool, StoreError> {
-        let query = sqlx::query("DELETE FROM client_secrets WHERE app_id = $1 AND key_id = $2")
+        let query = Query::new("DELETE FROM client_secrets WHERE app_id = $1 AND key_id = $2")
             .bind(app.to_string())
             .bind(key_id.to_string());
-        Ok(self.write(query).await.map_err(general)? > 0)
+        Ok(self.write(query).await? > 0)
     }
 
     async fn add_certificate(&mut self, app: ClientId, certificate: &ClientCertificate) -> Result<(), StoreError> {
-        let query = sqlx::query(
+        let query = Query::new(
             "INSERT INTO client_certificates (key_id, app_id, display_name, certificate, starts_at, ends_at) \
              VALUES ($1, $2, $3, $4, $5, $6)",
         )
@@ -90,19 +90,20 @@ impl Credentials for SqliteTx {
     }
 
     async fn certificates(&mut self, app: ClientId) -> Result<Vec<ClientCertificate>, StoreError> {
-        let rows = sqlx::query("SELECT * FROM client_certificates WHERE app_id = $1 ORDER BY starts_at, key_id")
-            .bind(app.to_string())
-            .fetch_all(&mut *self.tx)
-            .await
-            .map_err(general)?;
+        let rows = self
+            .all(
+                Query::new("SELECT * FROM client_certificates WHERE app_id = $1 ORDER BY starts_at, key_id")
+                    .bind(app.to_string()),
+            )
+            .await?;
         each(&rows, read_certificate)
     }
 
     async fn remove_certificate(&mut self, app: ClientId, key_id: Uuid) -> Result<bool, StoreError> {
-        let query = sqlx::query("DELETE FROM client_certificates WHERE app_id = $1 AND key_id = $2")
+        let query = Query::new("DELETE FROM client_certificates WHERE app_id = $1 AND key_id = $2")
             .bind(app.to_string())
             .bind(key_id.to_string());
-        Ok(self.write(query).await.map_err(general)? > 0)
+        Ok(self.write(query).await? > 0)
     }
 
     async fn add_federated_credential(
@@ -110,7 +111,7 @@ impl Credentials for SqliteTx {
         app: ClientId,
         credential: &FederatedCredential,
     ) -> Result<(), StoreError> {
-        let query = sqlx::query(
+        let query = Query::new(
             "INSERT INTO federated_credentials (credential_id, app_id, name, issuer, subject, audience, description) \
              VALUES ($1, $2, $3, $4, $5, $6, $7)",
         )
@@ -125,18 +126,18 @@ impl Credentials for SqliteTx {
     }
 
     async fn federated_credentials(&mut self, app: ClientId) -> Result<Vec<FederatedCredential>, StoreError> {
-        let rows = sqlx::query("SELECT * FROM federated_credentials WHERE app_id = $1 ORDER BY name")
-            .bind(app.to_string())
-            .fetch_all(&mut *self.tx)
-            .await
-            .map_err(general)?;
+        let rows = self
+            .all(
+                Query::new("SELECT * FROM federated_credentials WHERE app_id = $1 ORDER BY name").bind(app.to_string()),
+            )
+            .await?;
         each(&rows, read_federated)
     }
 
     async fn remove_federated_credential(&mut self, app: ClientId, id: Uuid) -> Result<bool, StoreError> {
-        let query = sqlx::query("DELETE FROM federated_credentials WHERE app_id = $1 AND credential_id = $2")
+        let query = Query::new("DELETE FROM federated_credentials WHERE app_id = $1 AND credential_id = $2")
             .bind(app.to_string())
             .bind(id.to_string());
-        Ok(self.write(query).await.map_err(general)? > 0)
+        Ok(self.write(query).await? > 0)
     }
 }

@@ -1,14 +1,13 @@
 //! Signing keys, and the two compare-and-sets that replicas settle everything with.
 
 use countersign_token::{TenantId, Timestamp};
-use sqlx::sqlite::SqliteRow;
 
-use super::SqliteTx;
-use super::columns::{column, each, parsed, time};
-use super::failure::{general, writing};
+use super::columns::{Cells, column, each, parsed, time};
+use super::failure::writing;
+use super::{Query, Session};
 use crate::{KeySchedule, Record, SigningKeys, StoreError, StoredSigningKey, Tenants};
 
-fn read(row: &SqliteRow) -> Result<StoredSigningKey, StoreError> {
+fn read(row: &impl Cells) -> Result<StoredSigningKey, StoreError> {
     let tenant = match column::<&str>(row, "owner")? {
         "" => None,
         _ => Some(parsed(row, "owner")?),
@@ -28,33 +27,36 @@ fn read(row: &SqliteRow) -> Result<StoredSigningKey, StoreError> {
     })
 }
 
-impl SigningKeys for SqliteTx {
+async fn insert_signing_key_row<S: Session>(session: &mut S, key: &StoredSigningKey) -> Result<bool, StoreError> {
+    if let Some(tenant) = key.tenant
+        && session.tenant(tenant).await?.is_none()
+    {
+        return Err(StoreError::NotFound(Record::Tenant));
+    }
+    let query = Query::new(
+        "INSERT INTO signing_keys (key_id, owner, generation, certificate, sealed_private_key, created_at, \
+         activates_at, retires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING",
+    )
+    .bind(key.key_id.clone())
+    .bind(key.tenant.as_ref().map(TenantId::to_string).unwrap_or_default())
+    .bind(key.generation)
+    .bind(key.certificate.clone())
+    .bind(key.sealed_private_key.clone())
+    .bind(key.created.as_nanos())
+    .bind(key.schedule.activates_at.as_nanos())
+    .bind(key.schedule.retires_at.map(Timestamp::as_nanos));
+    Ok(session.write(query).await.map_err(writing(Record::SigningKey, Record::Tenant))? == 1)
+}
+
+impl<S: Session> SigningKeys for S {
     async fn insert_signing_key(&mut self, key: &StoredSigningKey) -> Result<bool, StoreError> {
-        if let Some(tenant) = key.tenant
-            && self.tenant(tenant).await?.is_none()
-        {
-            return Err(StoreError::NotFound(Record::Tenant));
-        }
-        let query = sqlx::query(
-            "INSERT INTO signing_keys (key_id, owner, generation, certificate, sealed_private_key, created_at, \
-             activates_at, retires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING",
-        )
-        .bind(key.key_id.clone())
-        .bind(key.tenant.as_ref().map(TenantId::to_string).unwrap_or_default())
-        .bind(key.generation)
-        .bind(key.certificate.clone())
-        .bind(key.sealed_private_key.clone())
-        .bind(key.created.as_nanos())
-        .bind(key.schedule.activates_at.as_nanos())
-        .bind(key.schedule.retires_at.map(Timestamp::as_nanos));
-        Ok(self.write(query).await.map_err(writing(Record::SigningKey, Record::Tenant))? == 1)
+        self.begin_write().await?;
+        let outcome = insert_signing_key_row(self, key).await;
+        self.whole(outcome).await
     }
 
     async fn signing_keys(&mut self) -> Result<Vec<StoredSigningKey>, StoreError> {
-        let rows = sqlx::query("SELECT * FROM signing_keys ORDER BY owner, generation")
-            .fetch_all(&mut *self.tx)
-            .await
-            .map_err(general)?;
+        let rows = self.all(Query::new("SELECT * FROM signing_keys ORDER BY owner, generation")).await?;
         each(&rows, read)
     }
 
@@ -65,7 +67,7 @@ impl SigningKeys for SqliteTx {
         new: KeySchedule,
     ) -> Result<bool, StoreError> {
         // `retires_at = NULL` is never true, hence the second half of the condition.
-        let query = sqlx::query(
+        let query = Query::new(
             "UPDATE signing_keys SET activates_at = $4, retires_at = $5 WHERE key_id = $1 AND activates_at = $2 \
              AND (retires_at = $3 OR (retires_at IS NULL AND $3 IS NULL))",
         )
@@ -74,11 +76,11 @@ impl SigningKeys for SqliteTx {
         .bind(expected.retires_at.map(Timestamp::as_nanos))
         .bind(new.activates_at.as_nanos())
         .bind(new.retires_at.map(Timestamp::as_nanos));
-        Ok(self.write(query).await.map_err(general)? == 1)
+        Ok(self.write(query).await? == 1)
     }
 
     async fn remove_signing_key(&mut self, key_id: &str) -> Result<bool, StoreError> {
-        let query = sqlx::query("DELETE FROM signing_keys WHERE key_id = $1").bind(key_id.to_owned());
-        Ok(self.write(query).await.map_err(general)? > 0)
+        let query = Query::new("DELETE FROM signing_keys WHERE key_id = $1").bind(key_id.to_owned());
+        Ok(self.write(query).await? > 0)
     }
 }

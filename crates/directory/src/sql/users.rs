@@ -1,11 +1,10 @@
 //! People.
 
 use countersign_token::{ObjectId, TenantId};
-use sqlx::sqlite::SqliteRow;
 
-use super::SqliteTx;
-use super::columns::{column, each, parsed};
-use super::failure::{general, writing};
+use super::columns::{Cells, column, each, parsed};
+use super::failure::writing;
+use super::{Query, Session};
 use crate::{PasswordHash, Record, StoreError, User, Users};
 
 /// Sign-in names are compared without regard to case, other alphabets included.
@@ -13,7 +12,7 @@ fn folded(name: &str) -> String {
     name.to_lowercase()
 }
 
-fn read(row: &SqliteRow) -> Result<User, StoreError> {
+fn read(row: &impl Cells) -> Result<User, StoreError> {
     let password_hash: Option<String> = column(row, "password_hash")?;
     Ok(User {
         object_id: parsed(row, "object_id")?,
@@ -31,7 +30,7 @@ fn read(row: &SqliteRow) -> Result<User, StoreError> {
 /// Binds the columns in the order in which both statements name them.
 macro_rules! bound {
     ($sql:literal, $user:ident) => {
-        sqlx::query($sql)
+        Query::new($sql)
             .bind($user.object_id.to_string())
             .bind($user.tenant.to_string())
             .bind($user.user_principal_name.clone())
@@ -45,7 +44,7 @@ macro_rules! bound {
     };
 }
 
-impl Users for SqliteTx {
+impl<S: Session> Users for S {
     async fn insert_user(&mut self, user: &User) -> Result<(), StoreError> {
         let query = bound!(
             "INSERT INTO users (object_id, tenant_id, user_principal_name, user_principal_name_folded, display_name, \
@@ -70,31 +69,34 @@ impl Users for SqliteTx {
     }
 
     async fn user(&mut self, tenant: TenantId, id: ObjectId) -> Result<Option<User>, StoreError> {
-        let row = sqlx::query("SELECT * FROM users WHERE tenant_id = $1 AND object_id = $2")
-            .bind(tenant.to_string())
-            .bind(id.to_string())
-            .fetch_optional(&mut *self.tx)
-            .await
-            .map_err(general)?;
+        let row = self
+            .optional(
+                Query::new("SELECT * FROM users WHERE tenant_id = $1 AND object_id = $2")
+                    .bind(tenant.to_string())
+                    .bind(id.to_string()),
+            )
+            .await?;
         row.as_ref().map(read).transpose()
     }
 
     async fn user_by_principal_name(&mut self, tenant: TenantId, name: &str) -> Result<Option<User>, StoreError> {
-        let row = sqlx::query("SELECT * FROM users WHERE tenant_id = $1 AND user_principal_name_folded = $2")
-            .bind(tenant.to_string())
-            .bind(folded(name))
-            .fetch_optional(&mut *self.tx)
-            .await
-            .map_err(general)?;
+        let row = self
+            .optional(
+                Query::new("SELECT * FROM users WHERE tenant_id = $1 AND user_principal_name_folded = $2")
+                    .bind(tenant.to_string())
+                    .bind(folded(name)),
+            )
+            .await?;
         row.as_ref().map(read).transpose()
     }
 
     async fn users_of(&mut self, tenant: TenantId) -> Result<Vec<User>, StoreError> {
-        let rows = sqlx::query("SELECT * FROM users WHERE tenant_id = $1 ORDER BY user_principal_name_folded")
-            .bind(tenant.to_string())
-            .fetch_all(&mut *self.tx)
-            .await
-            .map_err(general)?;
+        let rows = self
+            .all(
+                Query::new("SELECT * FROM users WHERE tenant_id = $1 ORDER BY user_principal_name_folded")
+                    .bind(tenant.to_string()),
+            )
+            .await?;
         each(&rows, read)
     }
 }
