@@ -1,6 +1,10 @@
 //! The generic suite over each backend.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+#[cfg(unix)]
+mod postgres;
+#[cfg(unix)]
+mod postgres_server;
 mod suite;
 
 use countersign_directory::SqliteDirectory;
@@ -24,6 +28,8 @@ macro_rules! every_backend {
     ($($tests:tt)+) => {
         over!(sqlite_in_memory: $($tests)+);
         over!(sqlite_in_a_file: $($tests)+);
+        #[cfg(unix)]
+        over!(postgresql: $($tests)+);
     };
 }
 
@@ -34,6 +40,13 @@ async fn sqlite_in_memory() -> (SqliteDirectory, ()) {
 async fn sqlite_in_a_file() -> (SqliteDirectory, tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();
     (SqliteDirectory::open(folder.path().join("directory.db")).await.unwrap(), folder)
+}
+
+#[cfg(unix)]
+async fn postgresql() -> (countersign_directory::PostgresDirectory, ()) {
+    let server = postgres_server::shared();
+    let url = server.url(&server.database().await);
+    (countersign_directory::PostgresDirectory::open(&url).await.unwrap(), ())
 }
 
 every_backend! {
