@@ -45,7 +45,7 @@ async fn sqlite_in_a_file() -> (SqliteDirectory, tempfile::TempDir) {
 #[cfg(unix)]
 async fn postgresql() -> (countersign_directory::PostgresDirectory, ()) {
     let server = postgres_server::shared();
-    let url = server.url(&server.database().await);
+    let url = server.url(&server.database());
     (countersign_directory::PostgresDirectory::open(&url).await.unwrap(), ())
 }
 

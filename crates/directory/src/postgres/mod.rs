@@ -32,7 +32,7 @@ use crate::{Commit, Directory, Revision, StoreError};
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// How long [`Directory::begin`] waits while it is known that the server does not answer.
-const PATIENCE_IN_AN_OUTAGE: Duration = Duration::from_millis(500);
+const PATIENCE_IN_AN_OUTAGE: Duration = Duration::from_millis(200);
 
 /// A directory kept by PostgreSQL. It must be opened, used and dropped within one tokio runtime.
 ///

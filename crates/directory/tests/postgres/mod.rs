@@ -15,7 +15,7 @@ use countersign_directory::{
 use secrecy::{ExposeSecret, SecretString};
 
 async fn fresh() -> (PostgresDirectory, String) {
-    let database = shared().database().await;
+    let database = shared().database();
     (PostgresDirectory::open(&shared().url(&database)).await.unwrap(), database)
 }
 
@@ -125,7 +125,7 @@ async fn what_was_read_before_another_wrote_is_not_acted_upon() {
 /// E25: replicas that start at the same moment on an empty database.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn of_many_starters_one_migrates_and_one_makes_the_first_key() {
-    let database = shared().database().await;
+    let database = shared().database();
     let mut starting = tokio::task::JoinSet::new();
     for number in 0..6 {
         let url = shared().url(&database);
@@ -142,10 +142,7 @@ async fn of_many_starters_one_migrates_and_one_makes_the_first_key() {
     for (directory, _) in &started {
         assert_eq!(directory.begin().await.unwrap().signing_keys().await.unwrap().len(), 1);
     }
-    let mut connection = shared().connect(&database).await;
-    let versions: Vec<i64> =
-        sqlx::query_scalar("SELECT version FROM schema_version").fetch_all(&mut connection).await.unwrap();
-    assert_eq!(versions, [1]);
+    assert_eq!(shared().run(&database, "SELECT version FROM schema_version"), "1");
 }
 
 /// E33: an older program refuses what a newer one wrote.
@@ -153,15 +150,15 @@ async fn of_many_starters_one_migrates_and_one_makes_the_first_key() {
 async fn a_newer_schema_is_refused() {
     let (directory, database) = fresh().await;
     directory.close().await;
-    shared().run(&database, "UPDATE schema_version SET version = 4711".to_owned()).await;
+    shared().run(&database, "UPDATE schema_version SET version = 4711");
     let error = PostgresDirectory::open(&shared().url(&database)).await.unwrap_err();
     assert!(matches!(error, StoreError::NewerSchema { found: 4711, .. }), "{error:?}");
 }
 
 #[tokio::test]
 async fn another_programs_database_is_refused_and_a_schema_of_ones_own_is_not() {
-    let database = shared().database().await;
-    shared().run(&database, "CREATE TABLE shopping (item TEXT); CREATE SCHEMA ours".to_owned()).await;
+    let database = shared().database();
+    shared().run(&database, "CREATE TABLE shopping (item TEXT); CREATE SCHEMA ours");
     let url = shared().url(&database);
     let error = PostgresDirectory::open(&url).await.unwrap_err();
     let StoreError::Corrupt { what, .. } = &error else { panic!("{error:?}") };
@@ -210,7 +207,7 @@ async fn a_held_right_to_write_is_busy_and_then_free() {
 /// The pool is bounded; whoever comes when it is empty waits as long as told and no longer.
 #[tokio::test]
 async fn too_many_transactions_are_busy() {
-    let database = shared().database().await;
+    let database = shared().database();
     let url = shared().url(&database);
     let directory = PostgresDirectory::open_with_patience(&url, Duration::from_millis(500)).await.unwrap();
     let mut open = Vec::new();
@@ -231,7 +228,7 @@ async fn too_many_transactions_are_busy() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_that_comes_back_is_used_again() {
     let server = Server::start();
-    let database = server.database().await;
+    let database = server.database();
     let patience = Duration::from_millis(500);
     let directory = PostgresDirectory::open_with_patience(&server.url(&database), patience).await.unwrap();
     let mut tx = directory.begin().await.unwrap();
@@ -267,7 +264,7 @@ async fn a_lost_listener_is_replaced_and_the_gap_forgotten() {
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{database}' AND query LIKE '%directory_revision%' \
          AND pid <> pg_backend_pid()"
     );
-    shared().run(&database, end).await;
+    shared().run(&database, &end);
     changed(&directory, before).await;
     until(async || (directory.revision() == directory.revision()).then_some(())).await;
     let seen = directory.revision();
@@ -283,7 +280,7 @@ async fn a_lost_listener_is_replaced_and_the_gap_forgotten() {
 async fn a_write_without_notification_is_seen_by_polling() {
     let (directory, database) = fresh().await;
     let before = directory.revision();
-    shared().run(&database, "UPDATE directory_revision SET value = value + 1".to_owned()).await;
+    shared().run(&database, "UPDATE directory_revision SET value = value + 1");
     tokio::time::timeout(Duration::from_secs(10), changed(&directory, before)).await.unwrap();
 }
 

@@ -42,14 +42,11 @@ async fn the_certificate_is_looked_at_as_asked() {
     for parameters in ["sslmode=require", &format!("sslmode=verify-full&sslrootcert={}", path("ca.pem")), ""] {
         let directory = open(parameters).await.unwrap();
         directory.begin().await.unwrap().tenants().await.unwrap();
-        let mut look = server.connect("postgres").await;
-        let unencrypted: i64 = sqlx::query_scalar(
+        let unencrypted = server.run(
+            "postgres",
             "SELECT count(*) FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) WHERE client_addr IS NOT NULL AND NOT ssl",
-        )
-        .fetch_one(&mut look)
-        .await
-        .unwrap();
-        assert_eq!(unencrypted, 0, "{parameters}");
+        );
+        assert_eq!(unencrypted, "0", "{parameters}");
         directory.close().await;
     }
     for parameters in
@@ -62,7 +59,7 @@ async fn the_certificate_is_looked_at_as_asked() {
 
 #[tokio::test]
 async fn a_server_without_tls_is_refused_where_it_is_required() {
-    let database = shared().database().await;
+    let database = shared().database();
     let url = format!("{}&sslmode=require", secrecy::ExposeSecret::expose_secret(&shared().url(&database)));
     let error = PostgresDirectory::open(&url.into()).await.unwrap_err();
     assert!(matches!(error, StoreError::Database(_)), "{error:?}");

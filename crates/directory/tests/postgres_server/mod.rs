@@ -2,7 +2,10 @@
 //!
 //! The server is kept by a shell that reads orders from a pipe. When the pipe closes, because the test is over or was
 //! killed, the shell ends the server and removes the folder. initdb refuses root, so under root it runs as `postgres`, or
-//! as `nobody` where there is no such user.
+//! as `nobody` where there is no such user. Statements of a test's own go through psql, so that tests above the storage
+//! need no driver.
+
+#![allow(dead_code, reason = "each test binary uses its own part")]
 
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::chown;
@@ -13,7 +16,6 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, OnceLock};
 
 use secrecy::SecretString;
-use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection};
 
 /// The owner's password: nothing that a URL takes as it is.
 pub(crate) const PASSWORD: &str = "p@ss/w?rd#s3cret";
@@ -129,25 +131,34 @@ impl Server {
             .into()
     }
 
-    /// Runs statements in a database, as its owner.
-    pub(crate) async fn run(&self, database: &str, statements: String) {
-        let mut connection = self.connect(database).await;
-        sqlx::raw_sql(AssertSqlSafe(statements)).execute(&mut connection).await.unwrap();
-        connection.close().await.unwrap();
-    }
-
-    pub(crate) async fn connect(&self, database: &str) -> PgConnection {
-        let options = sqlx::postgres::PgConnectOptions::new_without_pgpass();
-        let options =
-            options.socket(&self.folder).port(self.port).username("countersign").password(PASSWORD).database(database);
-        options.connect().await.unwrap()
+    /// Runs statements in a database, as its owner; answers what they answer, a row per line.
+    pub(crate) fn run(&self, database: &str, statements: &str) -> String {
+        let mut psql = Command::new(binaries().join("psql"));
+        psql.args([
+            "-X",
+            "-A",
+            "-t",
+            "-q",
+            "-v",
+            "ON_ERROR_STOP=1",
+            "-U",
+            "countersign",
+            "-d",
+            database,
+            "-c",
+            statements,
+        ]);
+        psql.arg("-h").arg(&self.folder).arg("-p").arg(self.port.to_string()).env("PGPASSWORD", PASSWORD);
+        let output = psql.stderr(Stdio::inherit()).output().unwrap();
+        assert!(output.status.success(), "{statements}");
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
     }
 
     /// A new, empty database: its name.
-    pub(crate) async fn database(&self) -> String {
+    pub(crate) fn database(&self) -> String {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let name = format!("test{}", COUNT.fetch_add(1, Ordering::Relaxed));
-        self.run("postgres", format!("CREATE DATABASE {name} STRATEGY file_copy")).await;
+        self.run("postgres", &format!("CREATE DATABASE {name}"));
         name
     }
 }
