@@ -5,32 +5,47 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use countersign_directory::{Argon2id, Commit, Directory, DirectoryFile, LoadContext, SqliteDirectory};
+use countersign_directory::{
+    Argon2id, Commit, Directory, DirectoryFile, LoadContext, PostgresDirectory, SqliteDirectory,
+};
 use countersign_discovery::BoxFuture;
 use countersign_protocol::{AuthorityHost, CloudProfile};
 use countersign_token::{Clock, OffsetClock, Randomness, RootKey, SystemClock, SystemRandomness, Vault};
+use secrecy::SecretString;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::administrator::Administrator;
+use crate::again::until_settled;
 use crate::core::Core;
-use crate::data_dir::{DATABASE, DataDir};
+use crate::data_dir::{DATABASE, DataDir, ROOT_KEY};
 use crate::key_care::{self, KeysInTheMaking};
-use crate::key_ring::KeyRing;
+use crate::key_ring::{self, KeyRing};
 use crate::local_ca::LocalCa;
 use crate::registry::Registry;
 use crate::serve::{self, ServeLimits};
 use crate::{StartError, endpoints, lab, pages};
 
 /// Where an authority keeps what it knows.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum Storage {
     /// In memory, gone with the process.
     Ephemeral,
     /// In this directory: SQLite, keys, the local CA, the administrator's credential.
     Data(PathBuf),
+    /// In a PostgreSQL database that several authorities may share, each with a data directory of its own.
+    ///
+    /// What is sealed in the database opens under one root key only: before another authority is started on the database,
+    /// `root.key` is copied from the data directory of the first into its own. With `ca.key.sealed` and `ca.pem` copied
+    /// too, clients trust one CA for all of them; without, each makes its own. The same goes for `admin.json`.
+    Postgres {
+        /// `postgres://USER:PASSWORD@HOST:PORT/DATABASE?sslmode=verify-full`; see [`PostgresDirectory::open`].
+        url: SecretString,
+        /// Root key, local CA and the administrator's credential are kept in this directory.
+        data: PathBuf,
+    },
 }
 
 /// Configures an [`Authority`].
@@ -153,6 +168,20 @@ impl AuthorityBuilder {
                 let directory = SqliteDirectory::open(database).await?;
                 self.run(listener, address, host, directory, vault, ca, Some(data), keys).await
             }
+            Storage::Postgres { url, data } => {
+                let data = DataDir::open(&data)?;
+                let directory = PostgresDirectory::open(&url).await?;
+                let vault = Vault::new(&data.root_key(&*self.randomness)?)?;
+                // Before anything is written under a root key that is not the others'.
+                if !key_ring::opens(&directory, &vault).await? {
+                    let what = "the database's keys are sealed under another root key; copy root.key from the data \
+                                directory of an authority that uses this database";
+                    return Err(StartError::Damaged { path: data.path(ROOT_KEY), what });
+                }
+                let ca = LocalCa::open(&data, &vault, &*self.randomness)?;
+                let keys = KeysInTheMaking::none();
+                self.run(listener, address, host, directory, vault, ca, Some(data), keys).await
+            }
         }
     }
 
@@ -182,10 +211,12 @@ impl AuthorityBuilder {
         data: Option<DataDir>,
         mut making: KeysInTheMaking,
     ) -> Result<Authority, StartError> {
-        self.load(&directory, &vault).await?;
+        until_settled(|| self.load(&directory, &vault)).await?;
         let admin_path = data.as_ref().map(|data| data.path("admin.json"));
-        let administrator =
-            Administrator::of(admin_path.as_deref(), &directory, &vault, &*self.clock, &*self.randomness).await?;
+        let administrator = until_settled(|| {
+            Administrator::of(admin_path.as_deref(), &directory, &vault, &*self.clock, &*self.randomness)
+        })
+        .await?;
         let vault = Arc::new(vault);
         let (clock, randomness) = (Arc::clone(&self.clock), Arc::clone(&self.randomness));
         let first = making.next(&*clock);

@@ -5,7 +5,8 @@
 //! mode 0600. Files are written aside and renamed, so that a crash leaves the old one or the new one, never half of one.
 //!
 //! One authority at a time: `lock` is held as long as one runs, and the system lets go of it when the process dies, however
-//! it dies. Two that shared one SQLite file would not see each other's changes; replicas share PostgreSQL.
+//! it dies. Two that shared one SQLite file would not see each other's changes; replicas share PostgreSQL, and each has a
+//! data directory of its own with a copy of one `root.key` and no `countersign.db`.
 
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Write};
@@ -21,7 +22,8 @@ use crate::StartError;
 pub(crate) const DATABASE: &str = "countersign.db";
 /// The CA's key, sealed.
 pub(crate) const CA_KEY: &str = "ca.key.sealed";
-const ROOT_KEY: &str = "root.key";
+/// What everything else is sealed under.
+pub(crate) const ROOT_KEY: &str = "root.key";
 
 /// What a file is called while it is written: its name, the process id, this.
 const ASIDE: &str = ".new";

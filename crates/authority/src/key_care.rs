@@ -8,6 +8,7 @@ use countersign_token::{Clock, Timestamp};
 use tokio::sync::{mpsc, watch};
 
 use crate::StartError;
+use crate::again::until_settled;
 use crate::core::Core;
 use crate::key_ring::NewKey;
 
@@ -75,13 +76,13 @@ pub(crate) async fn care<D: Directory>(
 pub(crate) async fn look<D: Directory>(core: &Core<D>, making: &mut KeysInTheMaking) -> Result<(), StartError> {
     if core.keys.lacks_next().await? {
         let key = making.next(&*core.clock).await?;
-        core.keys.add_next(&key).await?;
+        until_settled(|| core.keys.add_next(&key)).await?;
     }
-    core.keys.tidy().await
+    until_settled(|| core.keys.tidy()).await
 }
 
 /// Lets the next key sign from now on, and makes the one after it.
 pub(crate) async fn roll<D: Directory>(core: &Core<D>) -> Result<String, StartError> {
     let key = make(core.clock.now()).await?;
-    core.keys.roll(&key).await
+    until_settled(|| core.keys.roll(&key)).await
 }

@@ -279,6 +279,12 @@ async fn retire_predecessors<T: SigningKeys>(tx: &mut T, now: Timestamp) -> Resu
     Ok(changed)
 }
 
+/// Whether this root key is the one that the stored keys are sealed under; any is, where there are none yet.
+pub(crate) async fn opens<D: Directory>(directory: &D, vault: &Vault) -> Result<bool, StoreError> {
+    let stored = directory.begin().await?.signing_keys().await?;
+    Ok(stored.is_empty() || stored.iter().any(|key| key.open(vault).is_ok()))
+}
+
 /// Reads all keys, reusing those that are loaded already: opening and parsing one costs a millisecond. A row that does not
 /// open is left out, so that it does not take the others with it; if none opens, the root key is the wrong one.
 async fn read<D: Directory>(directory: &D, vault: &Vault, known: &[Arc<LoadedKey>]) -> Result<Ring, StartError> {

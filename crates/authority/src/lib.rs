@@ -33,6 +33,7 @@
 //! `issue` writes tokens, `registry` remembers what the directory said, `key_ring` holds the signing keys.
 
 mod administrator;
+mod again;
 mod authority;
 mod client_authentication;
 mod core;
