@@ -5,10 +5,12 @@ use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{AssertSqlSafe, ConnectOptions, PgPool};
+use sqlx::{AssertSqlSafe, ConnectOptions, PgConnection, PgPool};
+use tokio::time::timeout;
 use url::Url;
 
 use crate::StoreError;
+use crate::sql::failure::general;
 
 /// Every transaction reads one state of the database, the one of its first statement.
 pub(super) const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ";
@@ -73,22 +75,36 @@ pub(super) fn options(url: &SecretString) -> Result<PgConnectOptions, StoreError
     Ok(options.disable_statement_logging())
 }
 
+/// One connection, and why there is none: a pool keeps trying and keeps the reason to itself. It waits for locks as long as
+/// `patience`.
+pub(super) async fn connect(options: &PgConnectOptions, patience: Duration) -> Result<PgConnection, StoreError> {
+    let connecting = async {
+        let mut connection = options.connect().await?;
+        sqlx::raw_sql(AssertSqlSafe(settings(patience))).execute(&mut connection).await?;
+        Ok(connection)
+    };
+    timeout(patience, connecting).await.map_err(|elapsed| StoreError::Io(elapsed.into()))?.map_err(general)
+}
+
 /// The pool that transactions come from. Nothing is connected yet.
 pub(super) fn pool(options: PgConnectOptions, patience: Duration) -> PgPool {
-    let settings = format!(
-        "SET lock_timeout = {}; SET statement_timeout = {}; SET idle_in_transaction_session_timeout = {}",
-        patience.as_millis().max(1),
-        patience.as_millis().max(1) * 2,
-        IDLE_IN_TRANSACTION.as_millis()
-    );
     PgPoolOptions::new()
         .max_connections(CONNECTIONS)
         .acquire_timeout(patience)
         .after_connect(move |connection, _| {
-            let settings = settings.clone();
-            Box::pin(async move { sqlx::raw_sql(AssertSqlSafe(settings)).execute(connection).await.map(drop) })
+            let settings = AssertSqlSafe(settings(patience));
+            Box::pin(async move { sqlx::raw_sql(settings).execute(connection).await.map(drop) })
         })
         .connect_lazy_with(options)
+}
+
+fn settings(patience: Duration) -> String {
+    format!(
+        "SET lock_timeout = {}; SET statement_timeout = {}; SET idle_in_transaction_session_timeout = {}",
+        patience.as_millis().max(1),
+        patience.as_millis().max(1) * 2,
+        IDLE_IN_TRANSACTION.as_millis()
+    )
 }
 
 #[cfg(test)]

@@ -31,6 +31,9 @@ use crate::{Commit, Directory, Revision, StoreError};
 /// How long an operation waits for a connection, for others or for the server before it answers [`StoreError::Busy`].
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// How long a replica that starts waits for another's migration.
+const PATIENCE_WITH_MIGRATIONS: Duration = Duration::from_secs(30);
+
 /// How long [`Directory::begin`] waits while it is known that the server does not answer.
 const PATIENCE_IN_AN_OUTAGE: Duration = Duration::from_millis(200);
 
@@ -81,8 +84,10 @@ impl PostgresDirectory {
     /// As [`PostgresDirectory::open`].
     pub async fn open_with_patience(url: &SecretString, patience: Duration) -> Result<Self, StoreError> {
         let options = connection::options(url)?;
+        // Whoever queues behind another's migration waits longer than for a write.
+        let mut first = connection::connect(&options, patience.max(PATIENCE_WITH_MIGRATIONS)).await?;
+        schema::migrate(&mut first).await?;
         let pool = connection::pool(options.clone(), patience);
-        schema::migrate(&pool).await?;
         let known = Arc::new(Known::new());
         let listener = watch::listen(&options, &known).await.map_err(general)?;
         let watching = tokio::spawn(watch::watch(options, Arc::clone(&known), listener)).abort_handle();

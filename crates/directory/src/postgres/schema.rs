@@ -4,7 +4,7 @@
 //! above ours is refused. Replicas that start at once queue at an advisory lock; the first migrates, the others find it
 //! done.
 
-use sqlx::{PgConnection, PgPool};
+use sqlx::{Connection, PgConnection};
 
 use crate::StoreError;
 use crate::sql::failure::general;
@@ -17,13 +17,11 @@ pub(super) const KNOWN: i64 = MIGRATIONS.len() as i64;
 /// The name under which replicas queue, any number that no other program uses in this database: "csschema".
 const QUEUE: i64 = 0x6373_7363_6865_6d61;
 
-pub(super) async fn migrate(pool: &PgPool) -> Result<(), StoreError> {
-    let mut connection = pool.acquire().await.map_err(general)?;
-    if version(&mut connection).await? == Some(KNOWN) {
+pub(super) async fn migrate(connection: &mut PgConnection) -> Result<(), StoreError> {
+    if version(connection).await? == Some(KNOWN) {
         return Ok(());
     }
-    drop(connection);
-    let mut tx = pool.begin().await.map_err(general)?;
+    let mut tx = connection.begin().await.map_err(general)?;
     // Until the transaction's end. Each statement sees what was committed before it, so the next one sees what whoever
     // had the lock has done.
     sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(QUEUE).execute(&mut *tx).await.map_err(general)?;
