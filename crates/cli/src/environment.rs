@@ -58,6 +58,11 @@ impl Environment {
         self.text("COUNTERSIGN_CA")
     }
 
+    /// `COUNTERSIGN_DATABASE_URL`
+    pub(crate) fn database_url(&self) -> Option<SecretString> {
+        self.text("COUNTERSIGN_DATABASE_URL").map(SecretString::from)
+    }
+
     /// `COUNTERSIGN_LOG`
     pub(crate) fn log(&self) -> Option<String> {
         self.text("COUNTERSIGN_LOG")

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use countersign_authority::StartError;
 use countersign_client::{AcquireError, BuildError};
-use countersign_directory::DirectoryFileError;
+use countersign_directory::{DirectoryFileError, StoreError};
 use countersign_discovery::{HttpsTransportError, KeysUnavailable, SourceError, TransportError};
 use countersign_sidecar::RunError;
 use countersign_token::PolicyError;
@@ -125,7 +125,12 @@ impl CliError {
             | Self::KeyAddress(_)
             | Self::Directory(_)
             | Self::TransportSetup(_) => Exit::Usage,
-            Self::Start(StartError::Load(_) | StartError::Origin(_) | StartError::Damaged { .. }) => Exit::Usage,
+            Self::Start(
+                StartError::Load(_)
+                | StartError::Origin(_)
+                | StartError::Damaged { .. }
+                | StartError::Store(StoreError::Address(_)),
+            ) => Exit::Usage,
             Self::Acquire(error) => match error {
                 AcquireError::Refused(_) => Exit::Refused,
                 AcquireError::Scopes(_) | AcquireError::TenantAlias => Exit::Usage,
@@ -162,6 +167,10 @@ impl CliError {
             Self::Start(StartError::Listen { source, .. }) if source.kind() == io::ErrorKind::AddrInUse => {
                 Some("somebody listens there already; --listen 127.0.0.1:0 takes a free port".to_owned())
             }
+            Self::Start(StartError::Store(StoreError::Busy(_) | StoreError::Io(_))) => Some(
+                "is the database running, and does --database (COUNTERSIGN_DATABASE_URL) name its host and port?"
+                    .to_owned(),
+            ),
             Self::Client(BuildError::KeyMismatch) => {
                 Some("put the certificate and the private key that belongs to it into one PEM file".to_owned())
             }

@@ -33,6 +33,8 @@ Environment:
                          used where the flag is absent; a secret before a certificate before a
                          federated token
   COUNTERSIGN_CA         roots to trust besides the system's (PEM), as --ca
+  COUNTERSIGN_DATABASE_URL
+                         the authority's PostgreSQL, as --database
   COUNTERSIGN_LOG        what to log on stderr, for example 'info' or 'countersign_guard=debug'
   NO_COLOR               no colours
 

@@ -1,6 +1,9 @@
 //! `countersign authority` as a process, and `token` against it: ready file, exit statuses, and secrets that stay secret.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+#[cfg(unix)]
+#[path = "../../directory/tests/postgres_server/mod.rs"]
+mod postgres_server;
 mod support;
 
 use std::net::TcpListener;
@@ -248,13 +251,61 @@ fn a_port_in_use_is_status_4() {
     assert!(failure.stderr.contains("--listen 127.0.0.1:0"), "{}", failure.stderr);
 }
 
+const DATABASE_PASSWORD: &str = "pw-for-this-test-alone";
+
+/// Whatever is wrong with a database's address, no password is shown, and one on the command line is warned about.
 #[test]
-fn what_is_not_built_in_is_said() {
-    let failure = run(&["authority", "--database", "postgres://localhost/countersign"]);
-    assert_eq!(failure.status, 2);
-    assert!(
-        failure.stderr.contains("only the embedded SQLite") && failure.stderr.contains("--data DIR"),
-        "{}",
-        failure.stderr
-    );
+fn a_database_that_cannot_be_used_is_said_without_its_password() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data").display().to_string();
+    let file = folder.path().join("url.txt");
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let nobody = format!("postgres://u:{DATABASE_PASSWORD}@127.0.0.1:{port}/d");
+    write_private(&file, &format!("{nobody}\n"));
+    let file = file.display().to_string();
+    let listen = ["authority", "--listen", "127.0.0.1:0"];
+    let with = |more: &[&str]| countersign(&[&listen[..], more].concat());
+    let from_environment = |url: &str, more: &[&str]| {
+        let mut command = with(more);
+        command.env("COUNTERSIGN_DATABASE_URL", url).env("COUNTERSIGN_LOG", "trace");
+        command
+    };
+    let wrong = format!("mysql://u:{DATABASE_PASSWORD}@h/d");
+    let parameter = format!("postgres://h/d?pasword={DATABASE_PASSWORD}");
+    let cases = [
+        (with(&["--database", &nobody]), 2, "--data DIR"),
+        (with(&["--database", &nobody, "--data", &data]), 4, "warning: the database's password is on the command line"),
+        (with(&["--database", &nobody, "--ephemeral"]), 2, "--ephemeral"),
+        (with(&["--database-file", &file, "--data", &data]), 4, "is the database running"),
+        (from_environment(&nobody, &["--data", &data]), 4, "is the database running"),
+        (from_environment(&wrong, &["--data", &data]), 2, "it begins with postgres://"),
+        (from_environment(&parameter, &["--data", &data]), 2, "a parameter is not known"),
+    ];
+    for (mut command, status, said) in cases {
+        let failure = run_command(&mut command);
+        assert_eq!((failure.status, failure.stdout.as_str()), (status, ""), "{failure:?}");
+        assert!(failure.stderr.contains(said), "{said}: {}", failure.stderr);
+        assert!(!failure.stderr.contains(DATABASE_PASSWORD), "{}", failure.stderr);
+    }
+    let failure = run_command(&mut with(&["--database-file", &file, "--data", &data]));
+    assert!(!failure.stderr.contains("warning"), "{}", failure.stderr);
+}
+
+/// What is in PostgreSQL outlives the process, and the data directory has no database of its own.
+#[cfg(unix)]
+#[test]
+fn a_directory_in_postgresql_outlives_the_process() {
+    use secrecy::ExposeSecret;
+    let server = postgres_server::Server::start();
+    let folder = tempfile::tempdir().unwrap();
+    let url = folder.path().join("url.txt");
+    write_private(&url, server.url(&server.database()).expose_secret());
+    let (url, data) = (url.display().to_string(), folder.path().join("data").display().to_string());
+    let arguments = ["--database-file", &url, "--data", &data];
+    let mut first = Stage::start(&arguments);
+    assert_eq!(first.token("secret.txt", &["--scope", "api://orders/.default"]).status, 0);
+    assert_eq!(first.authority.terminate(), Some(0));
+    assert!(!folder.path().join("data/countersign.db").exists());
+    let second = Stage::start(&arguments);
+    assert_eq!(second.token("secret.txt", &["--scope", "api://orders/.default"]).status, 0);
 }

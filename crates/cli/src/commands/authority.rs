@@ -7,7 +7,9 @@ use countersign_authority::{Authority, Storage, write_ready_file};
 use countersign_directory::DirectoryFile;
 use countersign_protocol::AuthorityHost;
 use countersign_token::OffsetClock;
+use secrecy::{ExposeSecret, SecretString};
 
+use crate::environment::Environment;
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::terminal::{HEADING, styled};
@@ -24,12 +26,17 @@ pub(crate) struct Args {
     listen: SocketAddr,
 
     /// Keep everything in this folder: database, keys, local CA, administrator's credential
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["ephemeral", "database"])]
+    #[arg(long, value_name = "DIR", conflicts_with = "ephemeral")]
     data: Option<PathBuf>,
 
-    /// A shared database, postgres://… (not built in yet)
-    #[arg(long, value_name = "URL")]
-    database: Option<String>,
+    /// Keep the directory and the sealed signing keys in this PostgreSQL, postgres://USER@HOST/NAME, which several
+    /// authorities may share; each has a --data folder, with a copy of one root.key [env: COUNTERSIGN_DATABASE_URL]
+    #[arg(long, value_name = "URL", value_parser = secret, conflicts_with = "ephemeral")]
+    database: Option<SecretString>,
+
+    /// The file that holds that URL, so that its password is on no command line
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["database", "ephemeral"])]
+    database_file: Option<PathBuf>,
 
     /// Keep nothing on the disk; what you get unless told otherwise
     #[arg(long)]
@@ -53,21 +60,11 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: Args) -> Result<Exit, CliError> {
-    if args.database.is_some() {
-        return Err(CliError::Contradiction {
-            what: "--database: only the embedded SQLite is built in for now",
-            hint: "leave --database out and give --data DIR, or --ephemeral",
-        });
-    }
     let mut builder = Authority::builder().listen(args.listen);
     for path in &args.directory {
         builder = builder.directory(directory_file(path)?);
     }
-    let storage = match &args.data {
-        Some(path) => Storage::Data(path.clone()),
-        None => Storage::Ephemeral,
-    };
-    builder = builder.storage(storage).lab(args.lab.then(OffsetClock::default));
+    builder = builder.storage(storage(&args, &Environment::of_process())?).lab(args.lab.then(OffsetClock::default));
     if let Some(origin) = args.origin {
         builder = builder.origin(origin);
     }
@@ -95,6 +92,47 @@ pub(crate) fn run(args: Args) -> Result<Exit, CliError> {
         authority.shutdown().await;
         Ok(Exit::Done)
     })
+}
+
+/// Taken as it is, and never shown again.
+fn secret(text: &str) -> Result<SecretString, std::convert::Infallible> {
+    Ok(SecretString::from(text))
+}
+
+fn storage(args: &Args, environment: &Environment) -> Result<Storage, CliError> {
+    if args.ephemeral {
+        return Ok(Storage::Ephemeral);
+    }
+    let url = match (&args.database, &args.database_file) {
+        (Some(url), _) => {
+            if has_password(url) {
+                report::warning(
+                    "the database's password is on the command line, where everybody who lists processes sees it; put \
+                     the URL into a file for --database-file, or into COUNTERSIGN_DATABASE_URL",
+                );
+            }
+            Some(url.clone())
+        }
+        (None, Some(path)) => Some(input::secret_file(path)?),
+        (None, None) => environment.database_url(),
+    };
+    match (url, &args.data) {
+        (Some(url), Some(data)) => Ok(Storage::Postgres { url, data: data.clone() }),
+        (Some(_), None) => Err(CliError::Missing {
+            what: "--data, beside a database,",
+            hint: "--data DIR keeps the root key that the database's keys are sealed under, and the local CA; every \
+                   authority on the database needs a copy of one root.key in a folder of its own",
+        }),
+        (None, Some(data)) => Ok(Storage::Data(data.clone())),
+        (None, None) => Ok(Storage::Ephemeral),
+    }
+}
+
+/// Whether there is one between `//` and the last `@`, or among the parameters. Rather once too often than not.
+fn has_password(url: &SecretString) -> bool {
+    let url = url.expose_secret();
+    let user = url.split_once("//").map_or(url, |(_, rest)| rest).rsplit_once('@').map(|(user, _)| user);
+    user.is_some_and(|user| user.contains(':')) || url.contains("password=")
 }
 
 fn directory_file(path: &Path) -> Result<DirectoryFile, CliError> {
