@@ -9,7 +9,7 @@ use crate::report::{Outcome, Report};
 type Step = (&'static str, &'static str, fn(&mut Report) -> Outcome);
 
 const STEPS: [Step; 7] = [
-    ("environment", "install what is missing for the real clients", |_| environment::install()),
+    ("environment", "install what the tests need and is missing", |_| environment::install()),
     ("format", "cargo fmt", |_| run_command(cargo(&["fmt", "--all", "--check"])).into()),
     ("walls", "licences, sources, one version of each, who may use what (deny.toml)", |_| walls()),
     ("advisories", "known vulnerabilities, where the list of them can be reached", |_| advisories()),

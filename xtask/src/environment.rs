@@ -1,4 +1,5 @@
-//! What the real clients need: a Python with its packages, a Node with its, Microsoft's Rust client, cargo-deny.
+//! What the tests need: PostgreSQL; for the real clients a Python with its packages, a Node with its, Microsoft's Rust
+//! client; cargo-deny.
 //!
 //! Everything goes into `conformance/.environment` and is pinned by a checked-in file; only what the system's own package
 //! manager must provide is installed outside, by apt-get on Debian and its kin. Each part is skipped when it is there
@@ -21,13 +22,13 @@ pub(crate) fn folder() -> PathBuf {
 /// `cargo xtask environment`.
 pub(crate) fn run() -> ExitCode {
     let mut report = Report::new();
-    report.step("environment", "what the real clients need", |_| install());
+    report.step("environment", "what the tests need", |_| install());
     report.close()
 }
 
 /// Installs what is missing.
 pub(crate) fn install() -> Outcome {
-    let parts: [fn() -> Result<(), String>; 5] = [system_packages, python, node, rust_client, deny];
+    let parts: [fn() -> Result<(), String>; 6] = [system_packages, postgresql, python, node, rust_client, deny];
     parts.into_iter().try_for_each(|part| part()).into()
 }
 
@@ -59,13 +60,39 @@ fn system_packages() -> Result<(), String> {
     apt_get(&arguments)
 }
 
+/// The tests start servers of their own; all they need is the programs. Debian's package would set up and start a server
+/// for the whole machine, unless its configuration says otherwise while it is installed.
+fn postgresql() -> Result<(), String> {
+    let debian = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    let there = |folder: &Path| folder.join("bin/initdb").is_file();
+    if debian.map(|version| version.path()).any(|version| there(&version))
+        || probe(with(command("initdb"), &["--version"])).0
+    {
+        return Ok(());
+    }
+    println!("    system packages: installing postgresql, about a minute");
+    const CONFIGURATION: &str = "/etc/postgresql-common/createcluster.conf";
+    const MARK: &str = "# while Countersign's test command installs PostgreSQL";
+    apt_get(&["update", "-q"])?;
+    let install = ["install", "-q", "-y", "--no-install-recommends"];
+    apt_get(&[&install[..], &["postgresql-common"]].concat())?;
+    let say = format!("echo \"create_main_cluster = false {MARK}\" >> {CONFIGURATION}");
+    run_command(as_root("sh", &["-c", &say]))?;
+    let installed = apt_get(&[&install[..], &["postgresql"]].concat());
+    run_command(as_root("sed", &["-i", &format!("/{MARK}/d"), CONFIGURATION]))?;
+    installed
+}
+
 fn apt_get(arguments: &[&str]) -> Result<(), String> {
-    let root = probe(with(command("id"), &["-u"])).1.trim() == "0";
     // sudo drops the environment, so the wish not to be asked anything goes through env.
-    let (program, before): (&str, &[&str]) = if root { ("env", &[]) } else { ("sudo", &["-n", "env"]) };
-    let mut install = with(command(program), before);
-    install.args(["DEBIAN_FRONTEND=noninteractive", "apt-get"]).args(arguments);
+    let install = as_root("env", &[&["DEBIAN_FRONTEND=noninteractive", "apt-get"], arguments].concat());
     run_command(install).map_err(|error| format!("{error}; install the packages named above by hand and try again"))
+}
+
+fn as_root(program: &str, arguments: &[&str]) -> Command {
+    let root = probe(with(command("id"), &["-u"])).1.trim() == "0";
+    let (first, before): (&str, &[&str]) = if root { (program, &[]) } else { ("sudo", &["-n", program]) };
+    with(with(command(first), before), arguments)
 }
 
 /// Runs `part`, which makes `made`, unless that is there and the stamp says that it was made for the same pins.

@@ -19,7 +19,7 @@ const USAGE: &str = "\
 cargo xtask COMMAND
 
   test [STEP…]         everything that CI checks; with names, only those steps (`cargo xtask test --list`)
-  environment          install what the real clients in conformance/ need (Python, Node, cargo-deny), nothing else
+  environment          install what the tests need (PostgreSQL, Python, Node, cargo-deny), nothing else
   bench [NAME…]        every benchmark with a figure to keep, in one go; with names, only those
 
 Example: cargo xtask test format clippy
