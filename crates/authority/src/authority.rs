@@ -23,6 +23,7 @@ use crate::data_dir::{DATABASE, DataDir, ROOT_KEY};
 use crate::key_care::{self, KeysInTheMaking};
 use crate::key_ring::{self, KeyRing};
 use crate::local_ca::LocalCa;
+use crate::origin::{Origin, Origins};
 use crate::registry::Registry;
 use crate::serve::{self, ServeLimits};
 use crate::{StartError, endpoints, lab, pages};
@@ -55,6 +56,7 @@ pub struct AuthorityBuilder {
     storage: Storage,
     files: Vec<DirectoryFile>,
     origin: Option<AuthorityHost>,
+    cloud: CloudProfile,
     clock: Arc<dyn Clock>,
     randomness: Arc<dyn Randomness>,
     lab: Option<OffsetClock>,
@@ -77,6 +79,7 @@ impl AuthorityBuilder {
             storage: Storage::Ephemeral,
             files: Vec::new(),
             origin: None,
+            cloud: CloudProfile::GLOBAL,
             clock: Arc::new(SystemClock),
             randomness: Arc::new(SystemRandomness),
             lab: None,
@@ -106,6 +109,12 @@ impl AuthorityBuilder {
     /// issuers and endpoints: what a request's `Host` says is never used.
     pub fn origin(mut self, origin: AuthorityHost) -> Self {
         self.origin = Some(origin);
+        self
+    }
+
+    /// Plays this cloud: its v1.0 issuers, its Graph host and the other names that go with it; by default the global one.
+    pub fn cloud(mut self, cloud: CloudProfile) -> Self {
+        self.cloud = cloud;
         self
     }
 
@@ -232,8 +241,7 @@ impl AuthorityBuilder {
         names.dedup();
         let tls = ca.server_tls(&names)?;
         let core = Arc::new(Core {
-            host: host.clone(),
-            cloud: CloudProfile::GLOBAL,
+            origins: Origins::new(Origin { host: host.clone(), cloud: self.cloud }, Vec::new()),
             clock,
             randomness,
             vault,

@@ -4,17 +4,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use countersign_directory::Directory;
-use countersign_protocol::{AuthorityHost, CloudProfile};
 use countersign_token::{Clock, Randomness, Vault};
 
 use crate::key_ring::KeyRing;
+use crate::origin::Origins;
 use crate::registry::Registry;
 
 /// The inside of a running authority, shared by all requests.
 pub(crate) struct Core<D: Directory> {
-    /// The origin that every document and token names. Requests' `Host` headers are not looked at.
-    pub(crate) host: AuthorityHost,
-    pub(crate) cloud: CloudProfile,
+    /// The names under which it answers; documents and tokens name the one that was asked.
+    pub(crate) origins: Origins,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) randomness: Arc<dyn Randomness>,
     pub(crate) vault: Arc<Vault>,

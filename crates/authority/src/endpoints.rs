@@ -16,13 +16,14 @@ use axum::extract::{Path, Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::{any, get};
-use countersign_directory::{Directory, Tenant};
-use countersign_protocol::{AadSts, EndpointVersion, ServedTenant, TenantSegment};
+use countersign_directory::Directory;
+use countersign_protocol::{AadSts, EndpointVersion, TenantSegment};
 use http::header::CONNECTION;
 use http::{HeaderValue, StatusCode};
 use tower::util::MapRequest;
 use uuid::Uuid;
 
+use crate::call::Place;
 use crate::core::Core;
 use crate::exchange::{AnswerKind, Exchange};
 use crate::refused::Refused;
@@ -57,11 +58,11 @@ pub(crate) fn router<D: Directory>(core: Arc<Core<D>>, extra: Router) -> Router 
 
 /// Turns away what a proxy in front might have read otherwise than we do (RFC 9112 §3.2).
 async fn front_door<D: Directory>(State(core): State<Arc<Core<D>>>, request: Request, next: Next) -> Response {
-    match target::fault(&request, &core.host) {
+    match target::fault(&request, &core.origins.of(&request).host) {
         None => next.run(request).await,
         Some(fault) => {
             let refused = Refused::new(AadSts::MALFORMED_REQUEST).because(fault);
-            let mut response = exchange(&core, request.headers(), AnswerKind::Token).refuse(&refused);
+            let mut response = exchange(&core, &request, AnswerKind::Token).refuse(&refused);
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
             response
         }
@@ -73,12 +74,6 @@ pub(crate) type TenantPath = Result<Path<String>, PathRejection>;
 
 fn tenant_text(path: &TenantPath) -> &str {
     path.as_ref().map_or("", |Path(text)| text)
-}
-
-/// What a tenant's segment in a path stands for.
-pub(crate) enum Place {
-    Tenant(Arc<Tenant>),
-    Alias(ServedTenant),
 }
 
 /// Finds the tenant that a path names. `in_discovery` picks the words that metadata endpoints use.
@@ -96,17 +91,17 @@ async fn place<D: Directory>(core: &Core<D>, text: &str, in_discovery: bool) -> 
     tenant.map(Place::Tenant).ok_or_else(|| named(unknown))
 }
 
-/// An exchange over the core's clock and host.
-fn exchange<'a, D: Directory>(core: &'a Core<D>, request: &http::HeaderMap, kind: AnswerKind) -> Exchange<'a> {
-    Exchange::begin(&core.host, &*core.clock, &*core.randomness, request, kind)
+/// An exchange over the core's clock, under the origin that was asked.
+fn exchange<'a, D: Directory>(core: &'a Core<D>, request: &Request, kind: AnswerKind) -> Exchange<'a> {
+    Exchange::begin(core.origins.of(request), &*core.clock, &*core.randomness, request.headers(), kind)
 }
 
 async fn not_found<D: Directory>(State(core): State<Arc<Core<D>>>, request: Request) -> Response {
     let refused = Refused::new(AadSts::MALFORMED_REQUEST).status(StatusCode::NOT_FOUND.as_u16());
-    exchange(&core, request.headers(), AnswerKind::Token).refuse(&refused.because("no such route"))
+    exchange(&core, &request, AnswerKind::Token).refuse(&refused.because("no such route"))
 }
 
 async fn method_not_allowed<D: Directory>(State(core): State<Arc<Core<D>>>, request: Request) -> Response {
     let refused = Refused::new(AadSts::MALFORMED_REQUEST).status(StatusCode::METHOD_NOT_ALLOWED.as_u16());
-    exchange(&core, request.headers(), AnswerKind::Token).refuse(&refused.because("no such method here"))
+    exchange(&core, &request, AnswerKind::Token).refuse(&refused.because("no such method here"))
 }

@@ -6,11 +6,12 @@ use countersign_protocol::headers::{
     CLIENT_REQUEST_ID, DISCOVERY, DISCOVERY_ERROR, RETURN_CLIENT_REQUEST_ID, TOKEN, X_MS_CLITELEM, X_MS_ESTS_SERVER,
     X_MS_REQUEST_ID, clitelem,
 };
-use countersign_protocol::{AuthorityHost, ErrorContext, TokenError, form};
+use countersign_protocol::{ErrorContext, TokenError, form};
 use countersign_token::{Clock, Randomness, Timestamp};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use uuid::Uuid;
 
+use crate::origin::Origin;
 use crate::refused::Refused;
 
 /// The kinds of answer, which differ in their headers.
@@ -24,7 +25,8 @@ pub(crate) enum AnswerKind {
 
 /// What is known of a request before it is understood.
 pub(crate) struct Exchange<'a> {
-    host: &'a AuthorityHost,
+    /// The origin that was asked: issuers and endpoints in the answer name it.
+    pub(crate) origin: &'a Origin,
     kind: AnswerKind,
     pub(crate) now: Timestamp,
     trace_id: Uuid,
@@ -37,7 +39,7 @@ pub(crate) struct Exchange<'a> {
 impl<'a> Exchange<'a> {
     /// Reads what the headers say about the request itself.
     pub(crate) fn begin(
-        host: &'a AuthorityHost,
+        origin: &'a Origin,
         clock: &dyn Clock,
         randomness: &dyn Randomness,
         request: &HeaderMap,
@@ -45,7 +47,7 @@ impl<'a> Exchange<'a> {
     ) -> Self {
         let text = |name: &str| request.get(name).and_then(|value| value.to_str().ok());
         Self {
-            host,
+            origin,
             kind,
             now: clock.now(),
             trace_id: randomness.uuid_v4(),
@@ -86,7 +88,7 @@ impl<'a> Exchange<'a> {
             trace_id: self.trace_id,
             correlation_id: self.correlation_id(),
             timestamp: self.now,
-            authority: self.host,
+            authority: &self.origin.host,
         };
         let insertions: Vec<(&str, &str)> =
             refused.insertions.iter().map(|(name, value)| (*name, value.as_ref())).collect();

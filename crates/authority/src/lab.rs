@@ -47,7 +47,7 @@ impl<D: Directory> Transport for OwnKeys<D> {
     ) -> BoxFuture<'static, Result<http::Response<Bytes>, TransportError>> {
         let core = Arc::clone(&self.0);
         Box::pin(async move {
-            Ok(match key_set(&core).await {
+            Ok(match key_set(&core, core.origins.own()).await {
                 Ok(keys) => http::Response::new(keys.to_json(EndpointVersion::V2).into()),
                 Err(_) => {
                     let mut response = http::Response::new(Bytes::new());
@@ -68,7 +68,10 @@ pub(crate) fn router<D: Directory>(
     let misconfigured = |error: String| StartError::Lab(error);
     let policy = Policy {
         tenants: vec![administrator.tenant_id],
-        issuers: vec![core.cloud.issuer_v1("{tenantid}"), core.host.issuer_v2("{tenantid}")],
+        issuers: vec![
+            core.origins.own().cloud.issuer_v1("{tenantid}"),
+            core.origins.own().host.issuer_v2("{tenantid}"),
+        ],
         audiences: vec!["https://graph.microsoft.com".to_owned(), MICROSOFT_GRAPH.to_string()],
         versions: vec![TokenVersion::V1],
         algorithms: vec![Algorithm::Rs256],
@@ -78,8 +81,9 @@ pub(crate) fn router<D: Directory>(
         scopes: Vec::new(),
         clients: Some(vec![administrator.client_id]),
         allow_without_permission: false,
+        ..Policy::default()
     };
-    let jwks_uri = core.host.jwks_uri("common", EndpointVersion::V2);
+    let jwks_uri = core.origins.own().host.jwks_uri("common", EndpointVersion::V2);
     let keys = RemoteKeys::from_jwks_uri(&jwks_uri, Arc::new(OwnKeys(Arc::clone(core))))
         .map_err(|error| misconfigured(error.to_string()))?
         .clock(Arc::clone(&core.clock))

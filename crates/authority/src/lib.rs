@@ -35,9 +35,11 @@
 mod administrator;
 mod again;
 mod authority;
+mod call;
 mod client_authentication;
 mod core;
 mod data_dir;
+mod delegation;
 mod endpoints;
 mod error;
 mod exchange;
@@ -47,11 +49,13 @@ mod key_care;
 mod key_ring;
 mod lab;
 mod local_ca;
+mod origin;
 mod pages;
 mod ready_file;
 mod refused;
 mod registry;
 pub mod serve;
+mod subject;
 
 pub use administrator::Administrator;
 pub use authority::{Authority, AuthorityBuilder, Storage};

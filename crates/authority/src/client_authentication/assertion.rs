@@ -10,6 +10,7 @@ use countersign_token::assertion::{AssertionError, ClientAssertion};
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::core::Core;
+use crate::origin::Origin;
 use crate::refused::Refused;
 use crate::registry::{Client, RegisteredCertificate};
 
@@ -111,9 +112,11 @@ fn is_own_audience<D: Directory>(core: &Core<D>, tenant: &Tenant, audience: &str
     let asked = audience.strip_suffix('/').unwrap_or(audience);
     let id = tenant.id.to_string();
     std::iter::once(id.as_str()).chain(tenant.domains.iter().map(String::as_str)).any(|name| {
-        asked.eq_ignore_ascii_case(&core.host.token_endpoint(name, EndpointVersion::V2))
-            || asked.eq_ignore_ascii_case(&core.host.token_endpoint(name, EndpointVersion::V1))
-            || asked.eq_ignore_ascii_case(&core.host.issuer_v2(name))
+        core.origins.all().any(|Origin { host, .. }| {
+            asked.eq_ignore_ascii_case(&host.token_endpoint(name, EndpointVersion::V2))
+                || asked.eq_ignore_ascii_case(&host.token_endpoint(name, EndpointVersion::V1))
+                || asked.eq_ignore_ascii_case(&host.issuer_v2(name))
+        })
     })
 }
 

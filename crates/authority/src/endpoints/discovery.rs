@@ -13,9 +13,11 @@ use countersign_token::ClientId;
 use http::{HeaderName, HeaderValue};
 use serde::Deserialize;
 
-use super::{Place, TenantPath, exchange, place, tenant_text};
+use super::{TenantPath, exchange, place, tenant_text};
+use crate::call::Place;
 use crate::core::Core;
 use crate::exchange::AnswerKind;
+use crate::origin::Origin;
 use crate::refused::Refused;
 
 /// `/{tenant}[/v2.0]/.well-known/openid-configuration`
@@ -25,7 +27,7 @@ pub(super) async fn metadata<D: Directory>(
     version: EndpointVersion,
     request: Request,
 ) -> Response {
-    let exchange = exchange(&core, request.headers(), AnswerKind::Discovery);
+    let exchange = exchange(&core, &request, AnswerKind::Discovery);
     let served = match place(&core, tenant_text(&tenant), true).await {
         Ok(Place::Alias(alias)) => Ok((alias, None)),
         Ok(Place::Tenant(tenant)) => Ok((ServedTenant::Tenant(tenant.id), Some(tenant.region_scope.clone()))),
@@ -34,7 +36,7 @@ pub(super) async fn metadata<D: Directory>(
     match served {
         Err(refused) => exchange.refuse(&refused),
         Ok((tenant, region)) => {
-            let mut document = Metadata::new(&core.host, &core.cloud, tenant, version);
+            let mut document = Metadata::new(&exchange.origin.host, &exchange.origin.cloud, tenant, version);
             document.tenant_region_scope = region;
             if let Some(app_id) = app_id(request.uri().query()) {
                 document = document.for_application(&app_id);
@@ -60,27 +62,27 @@ pub(super) async fn keys<D: Directory>(
     version: EndpointVersion,
     request: Request,
 ) -> Response {
-    let exchange = exchange(&core, request.headers(), AnswerKind::Discovery);
+    let exchange = exchange(&core, &request, AnswerKind::Discovery);
     if let Err(refused) = place(&core, tenant_text(&tenant), true).await {
         return exchange.refuse(&refused);
     }
-    match key_set(&core).await {
+    match key_set(&core, exchange.origin).await {
         Ok(set) => exchange.answer(set.to_json(version)),
         Err(refused) => exchange.refuse(&refused),
     }
 }
 
 /// The published keys, with the issuer that v2.0 documents name: the template, since they sign for every tenant here.
-pub(crate) async fn key_set<D: Directory>(core: &Core<D>) -> Result<PublishedKeySet, Refused> {
+pub(crate) async fn key_set<D: Directory>(core: &Core<D>, origin: &Origin) -> Result<PublishedKeySet, Refused> {
     let ring = core
         .keys
         .ring()
         .await
         .map_err(|error| Refused::new(AadSts::TRANSIENT_ERROR).because(error.to_string()).status(503))?;
-    let issuer = core.host.issuer_v2("{tenantid}");
+    let issuer = origin.host.issuer_v2("{tenantid}");
     let keys = ring
         .published(core.clock.now())
-        .map(|key| key.clone().with_issuer(core.cloud.cloud_instance_name, issuer.as_str()))
+        .map(|key| key.clone().with_issuer(origin.cloud.cloud_instance_name, issuer.as_str()))
         .collect();
     Ok(PublishedKeySet { keys })
 }
@@ -99,7 +101,7 @@ pub(super) async fn instance<D: Directory>(
     question: Result<Query<InstanceQuestion>, axum::extract::rejection::QueryRejection>,
     request: Request,
 ) -> Response {
-    let exchange = exchange(&core, request.headers(), AnswerKind::Discovery);
+    let exchange = exchange(&core, &request, AnswerKind::Discovery);
     let Ok(Query(question)) = question else {
         return exchange.refuse(&Refused::new(AadSts::MALFORMED_REQUEST));
     };
@@ -107,7 +109,7 @@ pub(super) async fn instance<D: Directory>(
         return exchange.refuse(&Refused::missing("authorization_endpoint"));
     };
     let version = InstanceApiVersion::parse(question.api_version.as_deref());
-    match InstanceDiscovery::new(&core.host, &endpoint, version) {
+    match InstanceDiscovery::new(&exchange.origin.host, &endpoint, version) {
         Ok(answer) => exchange.answer(answer.to_json()),
         Err(error) => exchange.refuse(&Refused::new(error.aadsts())),
     }

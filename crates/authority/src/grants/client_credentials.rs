@@ -8,21 +8,17 @@ use std::borrow::Cow;
 use countersign_directory::{Directory, Tenant};
 use countersign_protocol::scope::client_credentials_resource;
 use countersign_protocol::{AadSts, EndpointVersion, ResourceIdentifier, TokenRequest, TokenResponse};
-use countersign_token::Timestamp;
 
-use crate::client_authentication::AuthenticatedClient;
+use crate::call::TokenCall;
+use crate::client_authentication::authenticate;
 use crate::core::Core;
 use crate::issue::{AppOnlyToken, LIFETIME_SECONDS, app_only};
 use crate::refused::Refused;
 
-pub(crate) async fn grant<D: Directory>(
-    core: &Core<D>,
-    tenant: &Tenant,
-    client: &AuthenticatedClient,
-    request: &TokenRequest,
-    version: EndpointVersion,
-    now: Timestamp,
-) -> Result<TokenResponse, Refused> {
+pub(crate) async fn grant<D: Directory>(core: &Core<D>, call: &TokenCall<'_>) -> Result<TokenResponse, Refused> {
+    let (request, version, now) = (call.form, call.version, call.exchange.now);
+    let tenant = &*call.directory()?;
+    let client = &authenticate(core, tenant, request, call.headers, now).await?;
     let wanted = wanted_resource(request, version, tenant)?;
     let resource_name = wanted.as_str();
     // An application may ask for a token to itself, by any of its names (recorded 2026); AADSTS90009 is for users' flows.
@@ -48,6 +44,7 @@ pub(crate) async fn grant<D: Directory>(
     let token = app_only(
         core,
         AppOnlyToken {
+            origin: call.exchange.origin,
             tenant: tenant.id,
             client: &client.service_principal,
             proof: client.proof,
@@ -58,6 +55,7 @@ pub(crate) async fn grant<D: Directory>(
         },
     )
     .await?;
+    call.signed_in(tenant, client.service_principal.app_id);
     let expires_in = LIFETIME_SECONDS - 1;
     let response = TokenResponse::new(token.into(), expires_in.unsigned_abs());
     let seconds = now.as_unix_seconds();

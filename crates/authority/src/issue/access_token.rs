@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::opaque::{aio, rh, token_id, xms_ftd};
 use crate::core::Core;
+use crate::origin::Origin;
 use crate::refused::Refused;
 use crate::registry::{Granted, Resource};
 
@@ -20,6 +21,8 @@ const BACKDATED_SECONDS: i64 = 300;
 /// How the client proved itself: claims `azpacr` and `appidacr`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ClientProof {
+    /// A public client, which proves nothing.
+    Public,
     Secret,
     Assertion,
 }
@@ -27,6 +30,7 @@ pub(crate) enum ClientProof {
 impl ClientProof {
     const fn acr(self) -> &'static str {
         match self {
+            Self::Public => "0",
             Self::Secret => "1",
             Self::Assertion => "2",
         }
@@ -35,6 +39,7 @@ impl ClientProof {
 
 /// What goes into an app-only token.
 pub(crate) struct AppOnlyToken<'a> {
+    pub(crate) origin: &'a Origin,
     pub(crate) tenant: TenantId,
     pub(crate) client: &'a ServicePrincipal,
     pub(crate) proof: ClientProof,
@@ -90,11 +95,11 @@ pub(crate) async fn app_only<D: Directory>(core: &Core<D>, token: AppOnlyToken<'
     match version {
         TokenVersion::V1 => {
             audience = token.resource_name.to_owned();
-            issuer = core.cloud.issuer_v1(token.tenant);
+            issuer = token.origin.cloud.issuer_v1(token.tenant);
         }
         TokenVersion::V2 => {
             audience = resource_id.to_string();
-            issuer = core.host.issuer_v2(token.tenant);
+            issuer = token.origin.host.issuer_v2(token.tenant);
         }
     }
     let is_v1 = version == TokenVersion::V1;
