@@ -262,4 +262,99 @@ mod tests {
         );
         assert_eq!(AadSts::lookup(9_002_313).unwrap().error, "invalid_request");
     }
+
+    #[test]
+    fn error_uri_is_absent_where_it_was_recorded_absent() {
+        let without: HashSet<u32> = AadSts::all().filter(|entry| !entry.error_uri).map(|entry| entry.code).collect();
+        assert_eq!(without, HashSet::from([54_005, 70_003, 700_038]));
+    }
+
+    /// Each code with its words, the token endpoint's first.
+    #[test]
+    fn every_code_of_the_user_flows_has_its_words() {
+        for (code, words) in [
+            (16_000, "interaction_required"),
+            (28_000, "invalid_request"),
+            (28_002, "invalid_scope"),
+            (28_003, "invalid_request"),
+            (28_004, "invalid_scope"),
+            (50_011, "invalid_request"),
+            (50_013, "invalid_grant"),
+            (50_020, "invalid_grant"),
+            (50_034, "invalid_grant"),
+            (50_053, "invalid_grant"),
+            (50_055, "invalid_grant"),
+            (50_056, "invalid_grant"),
+            (50_057, "invalid_grant"),
+            (50_058, "login_required"),
+            (50_072, "invalid_grant interaction_required"),
+            (50_074, "invalid_grant interaction_required"),
+            (50_076, "invalid_grant interaction_required"),
+            (50_078, "invalid_grant interaction_required"),
+            (50_079, "invalid_grant interaction_required"),
+            (50_089, "invalid_grant"),
+            (50_105, "invalid_grant"),
+            (50_126, "invalid_grant"),
+            (50_132, "invalid_grant"),
+            (50_140, "interaction_required"),
+            (50_147, "invalid_request"),
+            (50_173, "invalid_grant"),
+            (50_194, "unauthorized_client"),
+            (53_003, "invalid_grant interaction_required"),
+            (54_005, "invalid_grant"),
+            (65_001, "invalid_grant consent_required"),
+            (65_004, "access_denied consent_required authorization_declined"),
+            (70_000, "invalid_grant"),
+            (70_002, "invalid_client"),
+            (70_003, "unsupported_grant_type"),
+            (70_005, "unsupported_response_type"),
+            (70_008, "invalid_grant"),
+            (70_011, "invalid_scope invalid_scope"),
+            (70_016, "authorization_pending slow_down"),
+            (70_018, "invalid_grant bad_verification_code"),
+            (70_019, "expired_token code_expired"),
+            (70_020, "expired_token"),
+            (70_021, "invalid_client"),
+            (70_025, "invalid_client"),
+            (90_014, "invalid_request"),
+            (90_023, "invalid_request invalid_request"),
+            (90_094, "consent_required"),
+            (240_002, "invalid_request invalid_grant"),
+            (500_112, "invalid_client"),
+            (500_113, "invalid_request"),
+            (500_131, "invalid_grant"),
+            (500_133, "invalid_grant"),
+            (501_051, "invalid_grant"),
+            (501_481, "invalid_grant"),
+            (501_491, "invalid_request invalid_request"),
+            (650_053, "invalid_request"),
+            (650_057, "invalid_resource"),
+            (700_005, "invalid_grant"),
+            (700_025, "invalid_client"),
+            (700_030, "invalid_client"),
+            (700_051, "unsupported_response_type"),
+            (700_054, "unsupported_response_type"),
+            (700_082, "invalid_grant"),
+            (700_084, "invalid_grant"),
+            (700_211, "invalid_client"),
+            (700_212, "invalid_client"),
+            (700_213, "invalid_client"),
+            (700_229, "invalid_client"),
+            (900_971, "invalid_request"),
+            (1_000_502, "invalid_client"),
+            (7_000_114, "invalid_grant"),
+            (7_000_214, "invalid_client"),
+            (7_000_218, "invalid_client"),
+            (7_000_274, "invalid_client"),
+            (9_000_411, "invalid_request"),
+            (9_001_023, "invalid_request"),
+            (9_002_313, "invalid_request invalid_grant"),
+            (9_002_325, "invalid_request"),
+            (9_002_326, "invalid_request"),
+            (9_002_327, "invalid_request"),
+        ] {
+            let found: Vec<&str> = AadSts::variants(code).map(|entry| entry.error).collect();
+            assert_eq!(found.join(" "), words, "{code}");
+        }
+    }
 }

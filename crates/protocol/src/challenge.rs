@@ -94,6 +94,12 @@ impl BearerChallenge {
         self.parameter("authorization_uri", uri)
     }
 
+    /// `resource_metadata`: where the API's own metadata is (RFC 9728 §5.1).
+    #[must_use]
+    pub fn resource_metadata(self, url: &str) -> Self {
+        self.parameter("resource_metadata", url)
+    }
+
     /// `client_id`: the API's own application.
     #[must_use]
     pub fn client_id(self, client_id: &str) -> Self {

@@ -44,10 +44,7 @@ impl DeviceAuthorization {
     #[must_use]
     pub fn new(user_code: impl Into<String>, device_code: SecretString, verification_uri: impl Into<String>) -> Self {
         let (user_code, verification_uri) = (user_code.into(), verification_uri.into());
-        let message = format!(
-            "To sign in, use a web browser to open the page {verification_uri} and enter the code {user_code} to \
-             authenticate."
-        );
+        let message = english(&user_code, &verification_uri);
         Self {
             user_code,
             device_code,
@@ -56,6 +53,24 @@ impl DeviceAuthorization {
             interval: Duration::from_secs(5),
             message,
         }
+    }
+
+    /// Writes the sentence in the first language that is known here, for the parameter `mkt` (`de-DE`): English and
+    /// German. Without one of them it stays English.
+    ///
+    /// The English words are Entra's. The German ones are ours: no answer in German was recorded.
+    #[must_use]
+    pub fn in_language(mut self, languages: &str) -> Self {
+        let primary = |tag: &str| tag.split(['-', '_', ';']).next().unwrap_or_default().trim().to_ascii_lowercase();
+        let write = languages.split([' ', ',']).find_map(|tag| match primary(tag).as_str() {
+            "en" => Some(english as fn(&str, &str) -> String),
+            "de" => Some(german as fn(&str, &str) -> String),
+            _ => None,
+        });
+        if let Some(write) = write {
+            self.message = write(&self.user_code, &self.verification_uri);
+        }
+        self
     }
 
     /// The JSON body, in the dialect of the endpoint.
@@ -86,6 +101,17 @@ impl DeviceAuthorization {
             message: members.string("message")?.unwrap_or_default(),
         })
     }
+}
+
+fn english(user_code: &str, page: &str) -> String {
+    format!("To sign in, use a web browser to open the page {page} and enter the code {user_code} to authenticate.")
+}
+
+fn german(user_code: &str, page: &str) -> String {
+    format!(
+        "Um sich anzumelden, öffnen Sie in einem Webbrowser die Seite {page}, und geben Sie den Code {user_code} ein, \
+         um sich zu authentifizieren."
+    )
 }
 
 struct Encoded<'a> {
@@ -138,6 +164,21 @@ mod tests {
         let fault =
             read(r#"{"user_code":"A","device_code":"B","verification_uri":"C","expires_in":900,"interval":-1}"#);
         assert!(matches!(fault.unwrap_err(), DecodeError::OutOfRange { member: "interval", .. }));
+    }
+
+    #[test]
+    fn the_sentence_is_written_in_the_users_language() {
+        let page = "https://microsoft.com/devicelogin";
+        let message = |languages| {
+            DeviceAuthorization::new("GK3TKX9MA", SecretString::from("x"), page).in_language(languages).message
+        };
+        for german in ["de", "de-DE", "DE-at", "fr-FR de-DE en", "fr,de;q=0.8"] {
+            assert!(message(german).starts_with("Um sich anzumelden,"), "{german}");
+            assert!(message(german).contains(page) && message(german).contains("GK3TKX9MA"), "{german}");
+        }
+        for english in ["", "en-US", "en de", "fr-FR", "deutsch", "d", "-", "\r\n"] {
+            assert!(message(english).starts_with("To sign in,"), "{english}");
+        }
     }
 
     #[test]

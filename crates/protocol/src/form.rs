@@ -66,11 +66,25 @@ impl Form {
     ///
     /// Source: WHATWG URL §5.1 without its leniency; RFC 6749 §3.2 and appendix B.
     pub fn parse(body: &[u8], known: &'static [&'static str]) -> Result<Self, FormError> {
+        let (form, repeated) = Self::parse_noting(body, known)?;
+        match repeated.first() {
+            Some(&name) => Err(FormError::Duplicate(name)),
+            None => Ok(form),
+        }
+    }
+
+    /// As [`parse`](Self::parse), but notes which known parameters stand there twice instead of refusing them. Those have
+    /// no value then: whoever answers with a redirect must not pick one of two.
+    pub(crate) fn parse_noting(
+        body: &[u8],
+        known: &'static [&'static str],
+    ) -> Result<(Self, Vec<&'static str>), FormError> {
         if body.len() > MAX_FORM_BYTES {
             return Err(FormError::TooLong);
         }
         let mut form = Self { values: Vec::with_capacity(8), telemetry: false };
         let mut seen: Vec<&'static str> = Vec::with_capacity(8);
+        let mut repeated: Vec<&'static str> = Vec::new();
         let pairs = body.split(|&b| b == b'&').filter(|pair| !pair.is_empty());
         for (index, pair) in pairs.enumerate() {
             if index >= MAX_FORM_PARAMETERS {
@@ -84,14 +98,18 @@ impl Form {
             form.telemetry |= is_telemetry(&name);
             let Some(&name) = known.iter().find(|&&known| known == name) else { continue };
             if seen.contains(&name) {
-                return Err(FormError::Duplicate(name));
+                if !repeated.contains(&name) {
+                    repeated.push(name);
+                }
+                continue;
             }
             seen.push(name);
             if !value.is_empty() {
                 form.values.push((name, SecretString::from(value)));
             }
         }
-        Ok(form)
+        form.values.retain(|(name, _)| !repeated.contains(name));
+        Ok((form, repeated))
     }
 
     /// A parameter's value; absent when it is empty.

@@ -4,7 +4,7 @@
 //! App ID URI or client id, byte for byte. A resource that ends in a slash therefore has two in its scope
 //! (`https://management.azure.com//.default`), and taking one away names another resource.
 //! OIDC scopes beside it are tolerated, because MSAL Go, MSAL Java and older msal-node append them (recorded 2022).
-//! Read on in [`crate::token_request`].
+//! Read on in [`crate::token_request`], and in [`crate::user_scopes`] for requests that act for a user.
 
 use std::fmt;
 use std::hash::{Hash, Hasher};

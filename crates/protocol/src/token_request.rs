@@ -15,6 +15,9 @@ use crate::version::EndpointVersion;
 /// `client_assertion_type` of a JWT (RFC 7523 §2.2).
 pub const JWT_BEARER_ASSERTION: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
+/// `requested_token_use` of Entra's on-behalf-of grant.
+pub const ON_BEHALF_OF: &str = "on_behalf_of";
+
 /// The claims request by which a client says that it understands claims challenges.
 pub const CLIENT_CAPABILITY_CP1: &str = r#"{"access_token":{"xms_cc":{"values":["cp1"]}}}"#;
 
@@ -32,6 +35,7 @@ pub const TOKEN_PARAMETERS: &[&str] = &[
     "code_verifier",
     "device_code",
     "grant_type",
+    "login_hint",
     "password",
     "redirect_uri",
     "refresh_token",
@@ -79,7 +83,7 @@ impl GrantType {
 
 /// A token request as it came in: typed where the type is certain, text where the authority must answer for it.
 ///
-/// `Debug` shows neither secret nor assertion. What only other grants use stays in the [`Form`].
+/// `Debug` shows nothing that could be redeemed, and no user's name: only whether it was there.
 #[derive(Default)]
 #[non_exhaustive]
 pub struct TokenRequest {
@@ -97,8 +101,29 @@ pub struct TokenRequest {
     pub scope: Option<String>,
     /// `resource`, the v1.0 endpoint's question.
     pub resource: Option<String>,
-    /// `claims`, JSON text.
+    /// `claims`, JSON text; see [`crate::ClaimsRequest`].
     pub claims: Option<String>,
+    /// `code`: an authorization code; with v1.0's `grant_type=device_code` the device code, see
+    /// [`device_code`](Self::device_code).
+    pub code: Option<SecretString>,
+    /// `code_verifier` (RFC 7636 §4.5); see [`crate::CodeChallenge::verify`].
+    pub code_verifier: Option<SecretString>,
+    /// `redirect_uri`: the one of the authorization request.
+    pub redirect_uri: Option<String>,
+    /// `refresh_token`
+    pub refresh_token: Option<SecretString>,
+    /// `device_code`, or `code` when the grant is the device code's: v1.0 names it so.
+    pub device_code: Option<SecretString>,
+    /// `username`, for the password grant.
+    pub username: Option<String>,
+    /// `password`
+    pub password: Option<SecretString>,
+    /// `assertion`: the user's access token, for on-behalf-of.
+    pub assertion: Option<SecretString>,
+    /// `requested_token_use`; on-behalf-of needs [`ON_BEHALF_OF`].
+    pub requested_token_use: Option<String>,
+    /// `login_hint`
+    pub login_hint: Option<String>,
     /// Whether `client_info=1` was sent.
     pub client_info: bool,
     /// `client-request-id` in the body (msal-node). Only a GUID is taken, so that nothing else reaches a log as one.
@@ -120,15 +145,29 @@ impl TokenRequest {
     #[must_use]
     pub fn from_form(form: &Form) -> Self {
         let text = |name| form.get(name).map(str::to_owned);
+        let secret = |name| form.secret(name).cloned();
+        let grant_type = text("grant_type");
+        // v1.0 polls with `grant_type=device_code&code=…`.
+        let is_device = grant_type.as_deref().and_then(GrantType::parse) == Some(GrantType::DeviceCode);
         Self {
-            grant_type: text("grant_type"),
+            grant_type,
             client_id: text("client_id"),
-            client_secret: form.secret("client_secret").cloned(),
-            client_assertion: form.secret("client_assertion").cloned(),
+            client_secret: secret("client_secret"),
+            client_assertion: secret("client_assertion"),
             client_assertion_type: text("client_assertion_type"),
             scope: text("scope"),
             resource: text("resource"),
             claims: text("claims"),
+            code: secret("code"),
+            code_verifier: secret("code_verifier"),
+            redirect_uri: text("redirect_uri"),
+            refresh_token: secret("refresh_token"),
+            device_code: secret("device_code").or_else(|| if is_device { secret("code") } else { None }),
+            username: text("username"),
+            password: secret("password"),
+            assertion: secret("assertion"),
+            requested_token_use: text("requested_token_use"),
+            login_hint: text("login_hint"),
             client_info: form.get("client_info") == Some("1"),
             client_request_id: form.get("client-request-id").and_then(|id| Uuid::try_parse(id).ok()),
             telemetry: form.has_telemetry(),
@@ -145,6 +184,15 @@ impl fmt::Debug for TokenRequest {
             .field("client_assertion", &self.client_assertion.is_some())
             .field("scope", &self.scope)
             .field("resource", &self.resource)
+            .field("code", &self.code.is_some())
+            .field("code_verifier", &self.code_verifier.is_some())
+            .field("redirect_uri", &self.redirect_uri)
+            .field("refresh_token", &self.refresh_token.is_some())
+            .field("device_code", &self.device_code.is_some())
+            .field("username", &self.username.is_some())
+            .field("password", &self.password.is_some())
+            .field("assertion", &self.assertion.is_some())
+            .field("requested_token_use", &self.requested_token_use)
             .field("client_request_id", &self.client_request_id)
             .finish_non_exhaustive()
     }
@@ -246,6 +294,39 @@ mod tests {
         assert!(request.client_info && request.telemetry);
         assert_eq!(request.client_request_id, Some(Uuid::from_u128(0x0a1b_2c3d_0000_4000_8000_0000_0000_0001)));
         assert!(!format!("{request:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn every_grants_parameters_are_read_and_none_is_shown() {
+        let body = b"grant_type=x&client_assertion=hunter01&code=hunter02&code_verifier=hunter03\
+            &redirect_uri=https%3A%2F%2Fa.example&refresh_token=hunter04&device_code=hunter05&username=hunter06\
+            &password=hunter07&assertion=hunter08&requested_token_use=on_behalf_of&login_hint=hunter09&claims=hunter10";
+        let read = TokenRequest::parse(body).unwrap();
+        let secrets = [
+            (&read.client_assertion, "hunter01"),
+            (&read.code, "hunter02"),
+            (&read.code_verifier, "hunter03"),
+            (&read.refresh_token, "hunter04"),
+            (&read.device_code, "hunter05"),
+            (&read.password, "hunter07"),
+            (&read.assertion, "hunter08"),
+        ];
+        for (member, expected) in secrets {
+            assert_eq!(member.as_ref().map(ExposeSecret::expose_secret), Some(expected));
+        }
+        assert_eq!((read.username.as_deref(), read.login_hint.as_deref()), (Some("hunter06"), Some("hunter09")));
+        assert_eq!(read.redirect_uri.as_deref(), Some("https://a.example"));
+        assert_eq!(read.requested_token_use.as_deref(), Some(ON_BEHALF_OF));
+        assert!(!format!("{read:?}").contains("hunter"), "{read:?}");
+    }
+
+    #[test]
+    fn v1_calls_the_device_code_code() {
+        let device_code =
+            |body: &[u8]| TokenRequest::parse(body).unwrap().device_code.map(|code| code.expose_secret().to_owned());
+        assert_eq!(device_code(b"grant_type=device_code&code=abc").as_deref(), Some("abc"));
+        assert_eq!(device_code(b"grant_type=device_code&code=abc&device_code=def").as_deref(), Some("def"));
+        assert_eq!(device_code(b"grant_type=authorization_code&code=abc"), None);
     }
 
     #[test]

@@ -7,10 +7,12 @@ use std::path::Path;
 use countersign_protocol::managed_identity::ManagedIdentitySource;
 use countersign_protocol::token_request::CLIENT_CAPABILITY_CP1;
 use countersign_protocol::{
-    AadSts, AuthorityHost, BasicCredentials, BearerChallenge, BearerError, Challenge, ClientAuthentication,
-    ClientCredentialsRequest, CloudProfile, DeviceAuthorization, EndpointVersion, ErrorContext, InstanceApiVersion,
-    InstanceDiscovery, MSA_TENANT, ManagedIdentityError, ManagedIdentityToken, Metadata, PublishedKey, PublishedKeySet,
-    ResourceIdentifier, ServedTenant, TokenError, TokenRequest, TokenResponse, UserRealm,
+    AadSts, AuthorityHost, AuthorizeFailure, AuthorizeRequest, AuthorizeResponse, AuthorizeSuccess, BasicCredentials,
+    BearerChallenge, BearerError, Challenge, ClaimsChallenge, ClaimsRequest, ClientAuthentication,
+    ClientCredentialsRequest, ClientInfo, CloudProfile, Delivery, DeviceAuthorization, EndpointVersion, ErrorContext,
+    GrantType, InstanceApiVersion, InstanceDiscovery, MSA_TENANT, ManagedIdentityError, ManagedIdentityToken, Metadata,
+    Prompt, PublishedKey, PublishedKeySet, ResourceIdentifier, ResponseMode, ServedTenant, TokenError, TokenRequest,
+    TokenResponse, UserInfo, UserRealm, UserScopes,
 };
 use countersign_token::{ClientId, TenantId, Timestamp};
 use secrecy::{ExposeSecret, SecretString};
@@ -270,4 +272,122 @@ fn challenges() {
     assert_eq!(read("challenge/claims.txt").get("realm"), Some(""));
     assert_eq!(read("challenge/insufficient_scope.txt").get("error"), Some("insufficient_scope"));
     assert_eq!(read("challenge/bare.txt").parameters, []);
+}
+
+#[test]
+fn token_requests_of_users() {
+    let read = |name: &str| TokenRequest::parse(&golden(&format!("token_request/{name}.form"))).unwrap();
+    let shown = |secret: &Option<SecretString>| secret.as_ref().map(|text| text.expose_secret().to_owned());
+    for (name, grant) in [
+        ("v2_on_behalf_of", GrantType::JwtBearer),
+        ("v2_code", GrantType::AuthorizationCode),
+        ("v2_refresh", GrantType::RefreshToken),
+        ("v2_device", GrantType::DeviceCode),
+        ("v1_device", GrantType::DeviceCode),
+        ("v1_password", GrantType::Password),
+    ] {
+        let request = read(name);
+        assert_eq!(request.grant_type.as_deref().and_then(GrantType::parse), Some(grant), "{name}");
+        assert_eq!(request.client_id.as_deref(), Some(CLIENT), "{name}");
+    }
+    let on_behalf_of = read("v2_on_behalf_of");
+    assert_eq!(shown(&on_behalf_of.assertion).as_deref(), Some("aaaa.bbbb.cccc"));
+    assert_eq!(on_behalf_of.requested_token_use.as_deref(), Some("on_behalf_of"));
+    let asked = UserScopes::parse(V2, on_behalf_of.scope.as_deref(), None).unwrap();
+    assert!(asked.oidc.openid && asked.oidc.offline_access && asked.names == ["access_as_user"]);
+    let code = read("v2_code");
+    assert_eq!(shown(&code.code).as_deref(), Some("1.AXoAopaque"));
+    assert_eq!(code.redirect_uri.as_deref(), Some("http://localhost:3000/cb"));
+    assert_eq!(shown(&code.code_verifier).as_deref(), Some("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"));
+    assert!(code.telemetry && code.client_info && ClaimsRequest::parse(code.claims.as_deref().unwrap()).is_ok());
+    assert_eq!(shown(&read("v2_refresh").refresh_token).as_deref(), Some("1.AXoArefresh"));
+    for name in ["v1_device", "v2_device"] {
+        assert_eq!(shown(&read(name).device_code).as_deref(), Some("GAQABAAEAAAD"), "{name}");
+    }
+    let password = read("v1_password");
+    assert_eq!(shown(&password.password).as_deref(), Some("p&ss wörd"));
+    assert_eq!(password.username.as_deref(), Some("ada@contoso.com"));
+    let asked = UserScopes::parse(V1, password.scope.as_deref(), password.resource.as_deref()).unwrap();
+    assert!(asked.oidc.openid && asked.is_microsoft_graph());
+}
+
+#[test]
+fn authorization_requests() {
+    let read = |name: &str| AuthorizeRequest::parse(&golden(&format!("authorize_request/{name}.query"))).unwrap();
+    let python = read("msal_python");
+    assert_eq!((python.client_id.as_str(), python.response_mode), (CLIENT, ResponseMode::Query));
+    assert_eq!(python.redirect_uri.as_deref(), Some("http://localhost:49152"));
+    assert_eq!((python.state.as_deref(), python.nonce.as_deref()), (Some("AbCdEfGhIjKlMnOp"), Some("0c2b7d1e")));
+    assert!(python.client_info && python.response_types.code && !python.response_types.has_token());
+    let challenge = python.code_challenge.unwrap();
+    assert_eq!(challenge.verify("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"), Ok(()));
+    let node = read("msal_node");
+    assert_eq!((node.prompt, node.response_mode), (Some(Prompt::SelectAccount), ResponseMode::FormPost));
+    assert_eq!(node.client_request_id, Some(Uuid::from_u128(0x9c8d_7e6f_0000_4000_8000_0000_0000_0002)));
+    assert_eq!(node.claims.unwrap().id_token().names().collect::<Vec<_>>(), ["login_hint"]);
+    assert_eq!(node.state.as_deref(), Some("eyJzIjoxfQ=="));
+    let hybrid = read("v1_hybrid");
+    assert!(hybrid.response_types.code && hybrid.response_types.id_token && !hybrid.response_types.token);
+    assert_eq!(hybrid.resource.as_deref(), Some("https://graph.microsoft.com"));
+    assert_eq!((hybrid.domain_hint.as_deref(), hybrid.nonce.as_deref()), (Some("contoso.com"), Some("638.OTk")));
+}
+
+#[test]
+fn authorization_responses() {
+    let state = || Some("AbCdEfGhIjKlMnOp".to_owned());
+    let session = Uuid::from_u128(0x0a1b_2c3d_0000_4000_8000_0000_0000_0001);
+    let info = ClientInfo { uid: "11111111-1111-4111-8111-111111111111".parse().unwrap(), utid: tenant() };
+    assert_bytes(info.encode().as_bytes(), "client_info/user.txt");
+    assert_eq!(ClientInfo::decode(&String::from_utf8(golden("client_info/user.txt")).unwrap()).unwrap(), info);
+
+    let mut code = AuthorizeSuccess::default();
+    (code.code, code.state, code.session_state) = (Some(secret("1.AXoAopaque")), state(), Some(session));
+    code.client_info = Some(info.encode());
+    let mut tokens = AuthorizeSuccess::default();
+    (tokens.access_token, tokens.id_token) = (Some(secret("aaaa.bbbb.cccc")), Some(secret("dddd.eeee.ffff")));
+    (tokens.expires_in, tokens.scope) = (Some(3599), Some("openid profile email User.Read".to_owned()));
+    (tokens.state, tokens.session_state) = (state(), Some(session));
+    let authority = authority("https://localhost:8443");
+    let context = ErrorContext {
+        trace_id: session,
+        correlation_id: Uuid::from_u128(0x9c8d_7e6f_0000_4000_8000_0000_0000_0002),
+        timestamp: Timestamp::from_unix_seconds(1_769_853_600),
+        authority: &authority,
+    };
+    let declined = TokenError::new(AadSts::CONSENT_DECLINED, &[], &context);
+    for (name, response, mode) in [
+        ("code", AuthorizeResponse::from(code), ResponseMode::Query),
+        ("tokens", AuthorizeResponse::from(tokens), ResponseMode::Fragment),
+        ("cancelled", AuthorizeFailure::new(&declined, state()).cancelled().into(), ResponseMode::Query),
+    ] {
+        let Delivery::Location(location) = response.deliver("https://app.example/cb", mode) else {
+            panic!("{name} is a redirect")
+        };
+        assert_bytes(location.as_bytes(), &format!("authorize_response/{name}.txt"));
+    }
+}
+
+#[test]
+fn claims_requests_and_challenges() {
+    let read = |name: &str| {
+        let json = String::from_utf8(golden(&format!("claims_request/{name}.json"))).unwrap();
+        ClaimsRequest::parse(&json).unwrap()
+    };
+    assert!(read("capability").has_capability("cp1"));
+    let both = read("challenge_and_capability");
+    assert_eq!(both.not_before(), Some(Timestamp::from_unix_seconds(1_604_106_651)));
+    assert_eq!(both.authentication_context().unwrap().values, ["c1"]);
+    assert!(both.has_capability("cp1"));
+    let challenge = ClaimsChallenge::not_before(Timestamp::from_unix_seconds(1_604_106_651)).to_bearer_challenge(
+        "https://login.microsoftonline.com/common/oauth2/authorize",
+        Some("00000003-0000-0000-c000-000000000000"),
+    );
+    assert_bytes(challenge.to_header_value().as_bytes(), "challenge/claims.txt");
+}
+
+#[test]
+fn userinfo_answers() {
+    let read = UserInfo::from_json(&golden("user_info/v2.json")).unwrap();
+    assert_bytes(&read.to_json(), "user_info/v2.json");
+    assert_eq!((read.given_name.as_deref(), read.email.as_deref()), (Some("Ada"), Some("ada@contoso.com")));
 }

@@ -2,9 +2,10 @@
 
 use countersign_protocol::token_request::TOKEN_PARAMETERS;
 use countersign_protocol::{
-    AadSts, AuthorityHost, BasicCredentials, BearerChallenge, Challenge, DecodeError, ErrorContext, Form, FormEncoder,
-    ManagedIdentityToken, Metadata, ResourceIdentifier, ScopeSet, TenantSegment, TokenError, TokenRequest,
-    TokenResponse,
+    AadSts, AuthorityHost, AuthorizeRequest, AuthorizeResponse, AuthorizeSuccess, BasicCredentials, BearerChallenge,
+    Challenge, ClaimsRequest, CodeChallenge, DecodeError, Delivery, EndpointVersion, ErrorContext, Form, FormEncoder,
+    LogoutRequest, ManagedIdentityToken, Metadata, RedirectUris, ResourceIdentifier, ResponseMode, ScopeSet,
+    TenantSegment, TokenError, TokenRequest, TokenResponse, UserScopes,
 };
 use countersign_token::Timestamp;
 use proptest::collection::{btree_map, vec};
@@ -18,6 +19,28 @@ fn spiky() -> impl Strategy<Value = String> {
     vec(prop_oneof![select("%&=+\"\\:,. /?#@{}\r\n\u{0}\u{202e}".chars().collect::<Vec<_>>()), any::<char>()], 0..60)
         .prop_map(|chars| chars.into_iter().collect())
 }
+
+/// Texts that are nearly redirect URIs, often of this machine.
+fn uri_like() -> impl Strategy<Value = String> {
+    "(https?|HTTP|myapp|javascript):(//)?(localhost|127\\.0\\.0\\.1|\\[::1\\]|a\\.example)(:[0-9]{0,5})?(@b)?(/|/cb|/\\.\\./cb|\\?x=1|#f)?"
+}
+
+/// Parameters of the browser's requests that most often decide something.
+const AUTHORIZE_NAMES: &[&str] = &[
+    "claims",
+    "client_id",
+    "code_challenge",
+    "code_challenge_method",
+    "max_age",
+    "nonce",
+    "prompt",
+    "redirect_uri",
+    "request",
+    "response_mode",
+    "response_type",
+    "scope",
+    "state",
+];
 
 proptest! {
     #[test]
@@ -148,6 +171,109 @@ proptest! {
         let _ = Metadata::from_json(&body);
         if let Err(fault) = ManagedIdentityToken::from_json(&body) {
             prop_assert!(!matches!(fault, DecodeError::UnsupportedTokenType(ref kind) if kind.chars().any(char::is_control)));
+        }
+    }
+
+    #[test]
+    fn no_query_makes_the_browsers_parsers_panic(query in prop_oneof![
+        vec(any::<u8>(), 0..300),
+        vec((select(AUTHORIZE_NAMES), spiky()), 0..8).prop_map(|fields| {
+            fields.iter().fold(FormEncoder::new(), |form, (name, value)| form.field(name, value)).finish()
+        }),
+    ]) {
+        let _ = LogoutRequest::parse(&query);
+        match AuthorizeRequest::parse(&query) {
+            Ok(request) => prop_assert!(request.response_mode != ResponseMode::Query || !request.response_types.has_token()),
+            Err(refusal) => {
+                prop_assert!(!refusal.reply_to.is_ambiguous || refusal.reply_to.redirect_uri.is_none());
+                prop_assert_eq!(refusal.error.aadsts().status, 400);
+                let named: Vec<&str> = refusal.error.insertion().into_iter().map(|(name, _)| name).collect();
+                prop_assert_eq!(refusal.error.aadsts().insertions().collect::<Vec<_>>(), named);
+            }
+        }
+    }
+
+    #[test]
+    fn b38_no_repeated_parameter_of_a_browser_passes(name in select(AUTHORIZE_NAMES), values in vec("[a-z]{0,5}", 2..4)) {
+        let body = values.iter().fold(FormEncoder::new(), |form, value| form.field(name, value)).finish();
+        prop_assert!(AuthorizeRequest::parse(&body).is_err());
+    }
+
+    #[test]
+    fn a_state_comes_back_as_it_was_sent_and_nothing_breaks_out(
+        state in spiky(),
+        code in "[!-~]{1,40}",
+        fragment in any::<bool>(),
+        base in select(&["https://a.example/cb", "https://a.example/cb?x=1", "http://localhost:1"][..]),
+    ) {
+        let mut success = AuthorizeSuccess::default();
+        (success.state, success.code) = (Some(state.clone()), Some(SecretString::from(code.clone())));
+        let mode = if fragment { ResponseMode::Fragment } else { ResponseMode::Query };
+        let Delivery::Location(location) = AuthorizeResponse::from(success).deliver(base, mode) else { unreachable!() };
+        prop_assert!(location.bytes().all(|b| b.is_ascii_graphic()));
+        let tail = &location[base.len() + 1..];
+        prop_assert!(location.starts_with(base) && !tail.contains(['#', '?']));
+        let read = Form::parse(tail.as_bytes(), &["state", "code"]).unwrap();
+        prop_assert_eq!(read.get("state").unwrap_or_default(), state);
+        prop_assert_eq!(read.get("code"), Some(code.as_str()));
+    }
+
+    #[test]
+    fn b32_b35_a_redirect_uri_is_registered_or_differs_in_a_loopback_port(
+        registered in vec(uri_like(), 1..4),
+        sent in prop_oneof![uri_like(), spiky()],
+    ) {
+        let uris = RedirectUris { web: &registered, public_client: &registered, ..RedirectUris::default() };
+        if uris.find(&sent).is_some() && !registered.contains(&sent) {
+            let sent = url::Url::parse(&sent).unwrap();
+            prop_assert!(sent.scheme() == "http" && matches!(sent.host_str(), Some("localhost" | "127.0.0.1" | "[::1]")));
+            let same = |one: &String| {
+                let Ok(mut one) = url::Url::parse(one) else { return false };
+                one.set_port(sent.port()).is_ok() && one == sent
+            };
+            prop_assert!(registered.iter().any(same));
+        }
+    }
+
+    #[test]
+    fn what_is_granted_survives_the_answers_scope(
+        text in prop_oneof![spiky(), "((openid|api://x/|https://graph.microsoft.com/|User|/|\\.default| )){0,6}"],
+        graph in any::<bool>(),
+    ) {
+        for version in [EndpointVersion::V1, EndpointVersion::V2] {
+            let first = UserScopes::parse_first(version, Some(&text), None);
+            if let Ok(asked) = UserScopes::parse(version, Some(&text), None) {
+                prop_assert_eq!(first.as_ref(), Ok(&asked));
+                let answer = asked.response_scope(asked.names.iter().map(String::as_str), graph);
+                prop_assert!(answer.split(' ').all(|scope| scope != "offline_access"));
+                // A client that sends it back asks for the same.
+                if version == EndpointVersion::V2 && !asked.default && !asked.names.is_empty() && !graph {
+                    let again = UserScopes::parse(version, Some(&answer), None).unwrap();
+                    prop_assert_eq!((&again.resource, &again.names), (&asked.resource, &asked.names));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn no_claims_request_makes_the_parser_panic(text in prop_oneof![
+        spiky(),
+        "\\{\"(access_token|id_token)\":\\{\"(xms_cc|acrs|nbf|polids)\":\\{(\"(essential|value|values)\":(1|\"1\"|null|\\[1\\]|\\{\\}|true),?){0,3}\\}\\}\\}",
+    ]) {
+        if let Ok(request) = ClaimsRequest::parse(&text) {
+            prop_assert_eq!(request.as_str(), text);
+            prop_assert!(request.capabilities().count() + request.policy_ids().count() < 100);
+        }
+    }
+
+    #[test]
+    fn only_its_own_verifier_opens_a_challenge(one in "[A-Za-z0-9._~-]{43,128}", other in "[A-Za-z0-9._~-]{43,128}") {
+        let plain = CodeChallenge::parse(&one, None).unwrap();
+        let hashed = CodeChallenge::s256(&one).unwrap();
+        prop_assert_eq!(&CodeChallenge::parse(hashed.text(), Some("S256")).unwrap(), &hashed);
+        for challenge in [plain, hashed] {
+            prop_assert_eq!(challenge.verify(&one), Ok(()));
+            prop_assert_eq!(challenge.verify(&other).is_ok(), one == other);
         }
     }
 }

@@ -49,6 +49,11 @@ aadsts! {
     "Invalid size of Code_Verifier parameter."
     => "The client's developer sends a code_verifier of 43 to 128 characters.";
 
+    /// What the authorization endpoint says to a challenge of the wrong length or alphabet.
+    CODE_CHALLENGE_SIZE = 501491, invalid_request, 400;
+    "Invalid size of Code_Challenge parameter."
+    => "The client's developer sends the SHA-256 of the code_verifier as base64url without padding: 43 characters.";
+
     FOREIGN_ASSERTION_ISSUER = 50107, invalid_request, 400;
     "Requested federation realm object '{issuer}' does not exist."
     => "The client's developer sends an access token of this authority as the assertion.";
@@ -94,6 +99,11 @@ aadsts! {
     "Input id_token cannot be used as 'urn:ietf:params:oauth:grant-type:jwt-bearer' grant."
     => "The caller of the middle-tier API sends an access token, not an id_token.";
 
+    /// The other word seen with this code.
+    ID_TOKEN_AS_GRANT = 240002, invalid_grant, 400;
+    "Input id_token cannot be used as 'urn:ietf:params:oauth:grant-type:jwt-bearer' grant."
+    => "The caller of the middle-tier API sends an access token, not an id_token.";
+
     TLS_CERTIFICATE_NOT_USABLE = 500181, invalid_grant, 400;
     "The TLS certificate provided does not match the certificate in the assertion."
     => "The client's operator presents the certificate to which the token is bound.";
@@ -110,13 +120,33 @@ aadsts! {
     "OAuth 2.0 device flow error. Authorization is pending. Continue polling."
     => "The user opens the page, enters the code and signs in; the client goes on polling.";
 
+    /// The word of RFC 8628 §3.5 for a device that asks too often; Entra is not known to send it.
+    SLOW_DOWN = 70016, slow_down, 400;
+    "OAuth 2.0 device flow error. Authorization is pending. Continue polling."
+    => "The client waits five seconds longer between two polls.";
+
     INVALID_VERIFICATION_CODE = 70018, invalid_grant, 400;
     "Invalid verification code due to User typing in wrong user code for device code flow."
     => "The user types the code again, exactly as the device shows it.";
 
+    /// The word used while polling for a device code that nobody knows (unconfirmed).
+    BAD_VERIFICATION_CODE = 70018, bad_verification_code, 400;
+    "Invalid verification code due to User typing in wrong user code for device code flow."
+    => "The client starts the device code flow again.";
+
     VERIFICATION_CODE_EXPIRED = 70019, expired_token, 400;
     "Verification code expired."
     => "The client starts the device code flow again.";
+
+    /// The word used on the device code's page.
+    VERIFICATION_CODE_EXPIRED_ON_PAGE = 70019, code_expired, 400;
+    "Verification code expired."
+    => "The user starts again at the device and enters the new code.";
+
+    /// What the client is told when the user declines on the device code's page.
+    AUTHORIZATION_DECLINED = 65004, authorization_declined, 400;
+    "User declined to consent to access the app."
+    => "The user consents, or the client does without.";
 
     DEVICE_CODE_EXPIRED = 70020, expired_token, 400;
     "The provided value for the input parameter 'device_code' is not valid. This device code has expired."

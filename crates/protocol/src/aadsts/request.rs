@@ -40,6 +40,10 @@ aadsts! {
     "Invalid request. Request is malformed or invalid."
     => "The client drops the code or refresh token and signs the user in again.";
 
+    DUPLICATE_PARAMETER = 9000411, invalid_request, 400;
+    "The request is not properly formatted. The parameter '{name}' is duplicated."
+    => "The client's developer sends each parameter once.";
+
     NO_REPLY_ADDRESS = 900971, invalid_request, 400;
     "No reply address provided."
     => "The client's developer sends redirect_uri, or the application's owner registers one.";
@@ -60,6 +64,11 @@ aadsts! {
     "The 'resource' request parameter is not supported."
     => "The client's developer sends scope to the v2.0 endpoint; resource belongs to v1.0.";
 
+    /// The same for any other parameter, `request` and `request_uri` among them.
+    PARAMETER_NOT_SUPPORTED = 901002, invalid_request, 400;
+    "The '{name}' request parameter is not supported."
+    => "The client's developer leaves the parameter out.";
+
     NO_TENANT_INFORMATION = 90019, invalid_request, 400;
     "No tenant-identifying information found in either the request or implied by any provided credentials."
     => "The client's operator names a tenant in the authority's URL.";
@@ -71,6 +80,11 @@ aadsts! {
     INVALID_STS_REQUEST = 90023, invalid_request, 400;
     "Invalid STS request."
     => "The client's developer checks the parameters against the documentation of the grant.";
+
+    /// What the authorization endpoint says to an unknown prompt, or to two.
+    UNSUPPORTED_PROMPT = 90023, invalid_request, 400;
+    "Unsupported 'prompt' value."
+    => "The client's developer sends one of login, none, consent, select_account and create.";
 
     REQUEST_BUDGET_EXCEEDED = 90024, temporarily_unavailable, 400, retryable;
     "Request budget exceeded. A transient error has occurred. Please try again."

@@ -21,6 +21,11 @@ aadsts! {
     "The user or administrator has not consented to use the application with ID '{app_id}' named '{app_name}'. Send an interactive authorization request for this user and resource."
     => "The user consents interactively, or an administrator consents for the whole tenant.";
 
+    /// The word used at the authorization endpoint, with prompt=none.
+    CONSENT_REQUIRED_AT_AUTHORIZE = 65001, consent_required, 400;
+    "The user or administrator has not consented to use the application with ID '{app_id}' named '{app_name}'. Send an interactive authorization request for this user and resource."
+    => "The client asks again without prompt=none, so that the user can consent.";
+
     CONSENT_DECLINED = 65004, access_denied, 400;
     "User declined to consent to access the app."
     => "The user consents, or the client does without the permission.";
@@ -60,6 +65,10 @@ aadsts! {
     INVALID_SCOPE = 70011, invalid_scope, 400;
     "The provided request must include a 'scope' input parameter. The provided value for the input parameter 'scope' is not valid. The scope {scope} is not valid."
     => "The client's developer asks for the scopes of one resource, spelled as the API publishes them.";
+
+    DEFAULT_SCOPE_COMBINED = 70011, invalid_scope, 400;
+    "The provided request must include a 'scope' input parameter. The provided value for the input parameter 'scope' is not valid. The scope {scope} is not valid. .default scope can't be combined with resource-specific scopes."
+    => "The client's developer asks for <App ID URI>/.default or for single scopes, not for both.";
 
     SCOPE_NOT_DEFAULT = 1002012, invalid_scope, 400;
     "The provided value for scope {scope} is not valid. Client credential flows must have a scope value with /.default suffixed to the resource identifier (application ID URI)."
@@ -106,9 +115,18 @@ aadsts! {
     "response_type 'id_token' is not enabled for the application."
     => "The application's owner enables id_tokens for the implicit and hybrid flows, or the developer uses the code flow.";
 
+    TOKEN_NOT_ENABLED = 700051, unsupported_response_type, 400;
+    "response_type 'token' is not enabled for the application."
+    => "The application's owner enables access tokens for the implicit flow, or the developer uses the code flow.";
+
     UNSUPPORTED_RESPONSE_TYPE = 70005, unsupported_response_type, 400;
     "The response type '{response_type}' is not supported for this application."
     => "The client's developer uses response_type=code.";
+
+    /// The number and its text are Entra's, the word is that of other malformed requests (unconfirmed).
+    UNSUPPORTED_RESPONSE_MODE = 70007, invalid_request, 400;
+    "'{response_mode}' is not a supported value of 'response_mode' when requesting a token."
+    => "The client's developer uses fragment or form_post for tokens, and any mode for a code.";
 
     GRANT_FOR_ANOTHER_TENANT = 700005, invalid_grant, 400;
     "The provided authorization code or refresh token is intended to be used against other tenant, thus rejected."

@@ -29,13 +29,32 @@ aadsts! {
     "A silent sign-in request was sent but no user is signed in."
     => "The client signs the user in interactively.";
 
+    SESSION_NOT_VALID = 50132, invalid_grant, 400;
+    "The session is not valid due to the following reasons: password expiration or recent password change, SSO Artifact is invalid or expired, session is not fresh enough for application, or a silent sign-in request was sent but the user's session with Azure AD is invalid or has expired."
+    => "The client signs the user in again.";
+
+    /// An interruption, not a failure; seen in sign-in logs.
+    KEEP_ME_SIGNED_IN = 50140, interaction_required, 400;
+    "This occurred due to 'Keep me signed in' interrupt when the user was signing in."
+    => "The user answers the question whether to stay signed in.";
+
     MFA_ENROLMENT_REQUIRED = 50072, invalid_grant, 400, suberror("basic_action");
     "Due to a configuration change made by your administrator, or because you moved to a new location, you must enroll in multi-factor authentication to access '{resource}'."
     => "The user signs in interactively and enrols in multi-factor authentication.";
 
+    /// The word used for on-behalf-of and at the authorize endpoint.
+    MFA_FIRST_ENROLMENT_ON_BEHALF_OF = 50072, interaction_required, 400, suberror("basic_action");
+    "Due to a configuration change made by your administrator, or because you moved to a new location, you must enroll in multi-factor authentication to access '{resource}'."
+    => "The middle-tier API passes the claims on to its caller, which signs the user in with them.";
+
     MFA_NEEDED = 50074, invalid_grant, 400, suberror("basic_action");
     "Strong Authentication is required."
     => "The user signs in interactively with multi-factor authentication.";
+
+    /// The word used for on-behalf-of and at the authorize endpoint.
+    MFA_NEEDED_ON_BEHALF_OF = 50074, interaction_required, 400, suberror("basic_action");
+    "Strong Authentication is required."
+    => "The middle-tier API passes the claims on to its caller, which signs the user in with them.";
 
     MFA_REQUIRED = 50076, invalid_grant, 400, suberror("basic_action");
     "Due to a configuration change made by your administrator, or because you moved to a new location, you must use multi-factor authentication to access '{resource}'."
@@ -49,6 +68,11 @@ aadsts! {
     MFA_EXPIRED = 50078, invalid_grant, 400, suberror("basic_action");
     "Presented multi-factor authentication has expired due to policies configured by your administrator, you must refresh your multi-factor authentication to access '{resource}'."
     => "The user signs in interactively with multi-factor authentication.";
+
+    /// The word used for on-behalf-of and at the authorize endpoint.
+    MFA_EXPIRED_ON_BEHALF_OF = 50078, interaction_required, 400, suberror("basic_action");
+    "Presented multi-factor authentication has expired due to policies configured by your administrator, you must refresh your multi-factor authentication to access '{resource}'."
+    => "The middle-tier API passes the claims on to its caller, which signs the user in with them.";
 
     MFA_ENROLMENT_REQUIRED_BY_POLICY = 50079, invalid_grant, 400, suberror("basic_action");
     "Due to a configuration change made by your administrator, or because you moved to a new location, you must enroll in multi-factor authentication to access '{resource}'."
@@ -71,21 +95,46 @@ aadsts! {
     "Device is not in required device state: {state}. Conditional Access policy requires a compliant device, and the device is not compliant."
     => "The user enrols the device with the organisation's device management.";
 
+    /// The word used for on-behalf-of and at the authorize endpoint.
+    DEVICE_NOT_COMPLIANT_ON_BEHALF_OF = 53000, interaction_required, 400, suberror("message_only");
+    "Device is not in required device state: {state}. Conditional Access policy requires a compliant device, and the device is not compliant."
+    => "The middle-tier API passes the claims on to its caller, which signs the user in with them.";
+
     DEVICE_NOT_JOINED = 53001, invalid_grant, 400, suberror("message_only");
     "Device is not in required device state: {state}. Conditional Access policy requires a domain joined device, and the device is not domain joined."
     => "The user uses a device that is joined to the domain.";
+
+    /// The word used for on-behalf-of and at the authorize endpoint.
+    DEVICE_NOT_JOINED_ON_BEHALF_OF = 53001, interaction_required, 400, suberror("message_only");
+    "Device is not in required device state: {state}. Conditional Access policy requires a domain joined device, and the device is not domain joined."
+    => "The middle-tier API passes the claims on to its caller, which signs the user in with them.";
 
     APPLICATION_NOT_APPROVED = 53002, invalid_grant, 400, suberror("message_only");
     "Application used is not an approved application for Conditional Access."
     => "The user uses an application that the administrator approved.";
 
+    /// The word used for on-behalf-of and at the authorize endpoint.
+    APPLICATION_NOT_APPROVED_ON_BEHALF_OF = 53002, interaction_required, 400, suberror("message_only");
+    "Application used is not an approved application for Conditional Access."
+    => "The middle-tier API passes the claims on to its caller, which signs the user in with them.";
+
     BLOCKED_BY_CONDITIONAL_ACCESS = 53003, invalid_grant, 400, suberror("message_only");
     "Access has been blocked by Conditional Access policies. The access policy does not allow token issuance."
     => "An administrator reads the sign-in log to see which policy blocked, and decides whether it should.";
 
+    /// The word used for on-behalf-of and at the authorize endpoint.
+    BLOCKED_BY_CONDITIONAL_ACCESS_ON_BEHALF_OF = 53003, interaction_required, 400, suberror("message_only");
+    "Access has been blocked by Conditional Access policies. The access policy does not allow token issuance."
+    => "The middle-tier API passes the claims on to its caller, which signs the user in with them.";
+
     PROOF_UP_BLOCKED = 53004, invalid_grant, 400, suberror("message_only");
     "User needs to complete multi-factor authentication registration process before accessing this content. User should register for multi-factor authentication."
     => "The user registers for multi-factor authentication from a trusted place.";
+
+    /// The word used for on-behalf-of and at the authorize endpoint.
+    PROOF_UP_BLOCKED_ON_BEHALF_OF = 53004, interaction_required, 400, suberror("message_only");
+    "User needs to complete multi-factor authentication registration process before accessing this content. User should register for multi-factor authentication."
+    => "The middle-tier API passes the claims on to its caller, which signs the user in with them.";
 
     BLOCKED_BY_TENANT_POLICY = 530032, invalid_grant, 400;
     "Access blocked by tenant security policy."

@@ -3,11 +3,11 @@
 use countersign_protocol::form::is_telemetry;
 use countersign_protocol::{
     AadSts, DeviceAuthorization, EndpointVersion, FormEncoder, GrantType, TokenError, TokenRequest, TokenResponse,
-    headers,
+    UserScopes, headers,
 };
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::line::{Line, Ordered, lines};
+use crate::line::{Line, Ordered, Response, lines};
 
 /// Asserts what the catalogue says about a recorded error, and what the body says about itself.
 pub(crate) fn assert_error(line: &Line) {
@@ -174,4 +174,30 @@ fn every_device_code_start_is_understood() {
             assert_eq!(ours.message, message, "{}", line.id);
         }
     }
+}
+
+/// The answer's `scope`, made from what it says was granted and from how the request asked, has the recorded words.
+#[test]
+fn the_scope_of_an_answer_follows_the_request() {
+    let Some(lines) = lines("token") else { return };
+    let mut compared = 0;
+    for line in lines.iter().filter(|line| line.outcome == "ok") {
+        let form = line.request.as_ref().and_then(|request| request.form.as_ref());
+        let asked = form.and_then(|form| form.text("scope")).filter(|scope| !scope.contains("sanitized"));
+        let answer = line.response.as_ref().map(Response::members);
+        let answer = answer.as_ref().and_then(|members| members.text("scope"));
+        let (Some(asked), Some(answer)) = (asked, answer) else { continue };
+        let asked = UserScopes::parse(EndpointVersion::V2, Some(asked), None).unwrap();
+        let prefix = asked.resource.as_ref().map(|resource| format!("{resource}/")).unwrap_or_default();
+        let granted = answer.split(' ').map(|scope| scope.strip_prefix(&prefix).unwrap_or(scope));
+        let made = asked.response_scope(granted.filter(|name| *name != ".default"), asked.is_microsoft_graph());
+        let sorted = |text: &str| {
+            let mut words: Vec<String> = text.split(' ').map(str::to_owned).collect();
+            words.sort_unstable();
+            words
+        };
+        assert_eq!(sorted(&made), sorted(answer), "{}", line.id);
+        compared += 1;
+    }
+    assert!(compared >= 5, "only {compared} answers could be compared");
 }
