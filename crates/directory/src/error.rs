@@ -41,6 +41,12 @@ pub enum StoreError {
     /// A record that this one needs, or that was to be changed, does not exist.
     #[error("there is no such {0}")]
     NotFound(Record),
+    /// A record that belongs to the directory itself, as Microsoft Graph does, cannot be removed.
+    #[error("this {0} cannot be removed")]
+    Permanent(Record),
+    /// This kind of database does not offer the operation.
+    #[error("{0}")]
+    Unsupported(&'static str),
     /// The storage below the database failed: no space, no permission, no such folder, a broken disk.
     #[error("the storage failed")]
     Io(#[source] Cause),
@@ -86,6 +92,12 @@ pub enum Record {
     SigningKey,
     /// A user.
     User,
+    /// A group.
+    Group,
+    /// A member of a group.
+    GroupMember,
+    /// A family of refresh tokens.
+    RefreshFamily,
 }
 
 impl fmt::Display for Record {
@@ -104,6 +116,9 @@ impl fmt::Display for Record {
             Self::PermissionGrant => "permission grant",
             Self::SigningKey => "signing key",
             Self::User => "user",
+            Self::Group => "group",
+            Self::GroupMember => "group member",
+            Self::RefreshFamily => "family of refresh tokens",
         })
     }
 }

@@ -6,6 +6,7 @@
 //! names, roles that are declared, everything within one tenant) and nothing about who may ask for it.
 //!
 //! - [`SqliteDirectory`] keeps it in a file or in memory, [`PostgresDirectory`] in a database that replicas share.
+//! - [`Ledger`] settles once what several replicas are asked: codes, replays, refresh families, device codes.
 //! - [`DirectoryFile`] reads a tenant from JSON or YAML and [loads](DirectoryFile::load) it in one transaction.
 //! - [`Revision`] tells caches above when to look again.
 //!
@@ -32,10 +33,12 @@
 
 mod error;
 mod file;
+mod ledger;
 mod model;
 mod password;
 mod postgres;
 mod secret_text;
+mod snapshot;
 mod sql;
 mod sqlite;
 mod store;
@@ -43,16 +46,21 @@ mod well_known;
 
 pub use error::{Record, StoreError};
 pub use file::{DirectoryFile, DirectoryFileError, Issue, LoadContext, LoadError, LoadReport, Parsed};
+pub use ledger::{
+    DeviceCodeRow, DeviceCodeState, DeviceDecision, DevicePoll, DeviceStatus, FamilyRow, Ledger, Lockout, Purpose,
+    Rotation, SignInStanding,
+};
 pub use model::{
     AppRoleAssignment, Application, ClientCertificate, ClientSecret, DEFAULT_ACCESS, DocumentError,
-    FederatedCredential, KeySchedule, PasswordHash, PermissionGrant, Principal, ServicePrincipal, StoredSigningKey,
-    Tenant, User, derived_object_id,
+    FederatedCredential, Group, KeyOwner, KeySchedule, PasswordHash, PermissionGrant, Principal, ServicePrincipal,
+    ServicePrincipalKind, StoredSigningKey, Tenant, User, UserType, derived_object_id,
 };
 pub use password::{Argon2id, PasswordError, PasswordHasher};
 pub use postgres::{PostgresDirectory, PostgresTx};
+pub use snapshot::Snapshot;
 pub use sqlite::{SqliteDirectory, SqliteTx};
 pub use store::{
-    Applications, Commit, Credentials, Directory, Grants, Revision, ServicePrincipals, SigningKeys, Tenants,
+    Applications, Commit, Credentials, Directory, Grants, Groups, Revision, ServicePrincipals, SigningKeys, Tenants,
     Transaction, Users,
 };
 pub use well_known::{MICROSOFT_GRAPH, MICROSOFT_SERVICES, microsoft_graph};

@@ -14,12 +14,13 @@ use countersign_token::{ClientId, ObjectId, TenantId};
 use uuid::Uuid;
 
 use crate::{
-    AppRoleAssignment, Application, ClientCertificate, ClientSecret, DEFAULT_ACCESS, FederatedCredential, KeySchedule,
-    PermissionGrant, Principal, ServicePrincipal, StoreError, StoredSigningKey, Tenant, User,
+    AppRoleAssignment, Application, ClientCertificate, ClientSecret, DEFAULT_ACCESS, FederatedCredential, Group,
+    KeySchedule, Ledger, PermissionGrant, Principal, ServicePrincipal, Snapshot, StoreError, StoredSigningKey, Tenant,
+    User,
 };
 
 /// A store of tenants and all that is in them. Clones share it.
-pub trait Directory: Clone + Send + Sync + 'static {
+pub trait Directory: Ledger + Clone + Send + Sync + 'static {
     /// One transaction.
     type Tx: Transaction;
 
@@ -34,6 +35,19 @@ pub trait Directory: Clone + Send + Sync + 'static {
     /// What was read in a transaction that began after the revision was taken is good while the revision is the same.
     /// Take it first, then begin: a write between the two makes the cached answer look older than it is, never newer.
     fn revision(&self) -> Revision;
+
+    /// Keeps everything that is stored now, the ledger included, in memory.
+    ///
+    /// # Errors
+    /// [`StoreError::Unsupported`] by a database that several processes share; otherwise as a transaction.
+    fn snapshot(&self) -> impl Future<Output = Result<Snapshot, StoreError>> + Send;
+
+    /// Makes everything as it was at a snapshot of this directory, at once. The revision changes.
+    ///
+    /// # Errors
+    /// [`StoreError::Unsupported`] as for [`Directory::snapshot`], and for a snapshot of another directory; otherwise as a
+    /// transaction, and nothing has changed then.
+    fn restore(&self, snapshot: &Snapshot) -> impl Future<Output = Result<(), StoreError>> + Send;
 }
 
 /// A state of the directory, good for comparing only.
@@ -45,12 +59,12 @@ pub struct Revision(pub(crate) u64);
 /// A write that answers an error has written nothing, and the transaction goes on. (A backend whose database gives up the
 /// whole transaction at an error, as PostgreSQL does, sets a savepoint before each write.)
 pub trait Transaction:
-    Tenants + Applications + ServicePrincipals + Credentials + Grants + SigningKeys + Users + Commit + Send
+    Tenants + Applications + ServicePrincipals + Credentials + Grants + SigningKeys + Users + Groups + Commit + Send
 {
 }
 
 impl<T> Transaction for T where
-    T: Tenants + Applications + ServicePrincipals + Credentials + Grants + SigningKeys + Users + Commit + Send
+    T: Tenants + Applications + ServicePrincipals + Credentials + Grants + SigningKeys + Users + Groups + Commit + Send
 {
 }
 
@@ -81,6 +95,11 @@ pub trait Tenants {
 
     /// All tenants, by id.
     fn tenants(&mut self) -> stored!(Vec<Tenant>);
+
+    /// Removes a tenant and everything in it: applications that are at home here with their instances everywhere, users,
+    /// groups, grants, keys of its own, and what the ledger remembers of it beside what was spent. Answers whether there
+    /// was one.
+    fn remove_tenant(&mut self, id: TenantId) -> stored!(bool);
 }
 
 /// Application registrations.
@@ -107,6 +126,13 @@ pub trait Applications {
 
     /// The registration at home in a tenant that has this identifier URI, compared exactly.
     fn application_by_identifier_uri(&mut self, tenant: TenantId, uri: &str) -> stored!(Option<Application>);
+
+    /// Removes a registration that is at home in this tenant, with its credentials, its service principals in every tenant,
+    /// what was granted to and at those, and keys of its own. Answers whether there was one.
+    ///
+    /// # Errors
+    /// [`StoreError::Permanent`] for Microsoft Graph.
+    fn remove_application(&mut self, tenant: TenantId, app_id: ClientId) -> stored!(bool);
 }
 
 /// Applications' instances in tenants.
@@ -136,6 +162,12 @@ pub trait ServicePrincipals {
 
     /// A tenant's service principals, by client id.
     fn service_principals_of(&mut self, tenant: TenantId) -> stored!(Vec<ServicePrincipal>);
+
+    /// Removes a service principal, with what was granted to it and at it. Answers whether there was one.
+    ///
+    /// # Errors
+    /// [`StoreError::Permanent`] for Microsoft Graph's.
+    fn remove_service_principal(&mut self, tenant: TenantId, id: ObjectId) -> stored!(bool);
 
     /// Resolves what a request calls the resource: a client id in any case, an identifier URI or another name exactly.
     fn resource(&mut self, tenant: TenantId, text: &str) -> stored!(Option<ServicePrincipal>)
@@ -185,7 +217,7 @@ pub trait Credentials {
 }
 
 /// What was granted.
-pub trait Grants: Applications + ServicePrincipals {
+pub trait Grants: Applications + ServicePrincipals + Groups {
     /// Assigns an app role.
     ///
     /// # Errors
@@ -214,38 +246,73 @@ pub trait Grants: Applications + ServicePrincipals {
     /// Takes a delegated grant back; answers whether there was one.
     fn remove_permission_grant(&mut self, tenant: TenantId, id: Uuid) -> stored!(bool);
 
-    /// Whether the principal has any assignment at the resource, [`DEFAULT_ACCESS`] included.
-    fn is_assigned(&mut self, tenant: TenantId, principal: ObjectId, resource: ObjectId) -> stored!(bool)
+    /// The scopes a client may use at a resource: those granted for everybody, and with a user also that user's.
+    fn granted_scopes(
+        &mut self,
+        tenant: TenantId,
+        client: ObjectId,
+        resource: ObjectId,
+        user: Option<ObjectId>,
+    ) -> stored!(BTreeSet<String>)
     where
         Self: Send,
     {
         async move {
-            let held = self.app_role_assignments_of(tenant, principal).await?;
-            Ok(held.iter().any(|assignment| assignment.resource == resource))
+            let grants = self.permission_grants_of(tenant, client).await?;
+            let holds =
+                |grant: &PermissionGrant| grant.resource == resource && (grant.user.is_none() || grant.user == user);
+            Ok(grants.into_iter().filter(holds).flat_map(|grant| grant.scopes).collect())
         }
     }
 
-    /// The claim `roles`: values of the enabled roles that the principal holds at the resource and that its kind may
-    /// hold, sorted, each once.
+    /// What a principal holds at a resource, itself or as a direct member of a group, the oldest first.
+    ///
+    /// Groups within groups pass nothing on: "Users and groups assigned to an application", Microsoft, 2026: nested
+    /// memberships do not count.
+    fn app_role_assignments_reaching(
+        &mut self,
+        tenant: TenantId,
+        principal: ObjectId,
+        resource: ObjectId,
+    ) -> stored!(Vec<AppRoleAssignment>);
+
+    /// Whether the principal, or a group it is a direct member of, has any assignment at the resource, [`DEFAULT_ACCESS`]
+    /// included.
+    fn is_assigned(&mut self, tenant: TenantId, principal: ObjectId, resource: ObjectId) -> stored!(bool)
+    where
+        Self: Send,
+    {
+        async move { Ok(!self.app_role_assignments_reaching(tenant, principal, resource).await?.is_empty()) }
+    }
+
+    /// The claim `roles`: values of the enabled roles that the principal holds at the resource, itself or as a direct
+    /// member of a group, and that its kind may hold, sorted, each once.
     fn app_role_values(&mut self, tenant: TenantId, principal: ObjectId, resource: ObjectId) -> stored!(Vec<String>)
     where
         Self: Send,
     {
         async move {
-            let mut held = self.app_role_assignments_of(tenant, principal).await?;
-            held.retain(|assignment| assignment.resource == resource && assignment.app_role_id != DEFAULT_ACCESS);
+            let mut held = self.app_role_assignments_reaching(tenant, principal, resource).await?;
+            held.retain(|assignment| assignment.app_role_id != DEFAULT_ACCESS);
             if held.is_empty() {
                 return Ok(Vec::new());
             }
+            // Who holds a role by a group only does not show its own kind.
+            let kind = match held.iter().find(|assignment| assignment.principal.object_id() == principal) {
+                Some(AppRoleAssignment { principal: Principal::ServicePrincipal(_), .. }) => {
+                    AllowedMemberType::Application
+                }
+                Some(_) => AllowedMemberType::User,
+                None if self.service_principal_by_id(tenant, principal).await?.is_some() => {
+                    AllowedMemberType::Application
+                }
+                None => AllowedMemberType::User,
+            };
             let Some(resource) = self.service_principal_by_id(tenant, resource).await? else { return Ok(Vec::new()) };
             let Some(application) = self.application(resource.app_id).await? else { return Ok(Vec::new()) };
             let values: BTreeSet<_> = held
                 .iter()
                 .filter_map(|assignment| {
-                    let kind = match assignment.principal {
-                        Principal::ServicePrincipal(_) => AllowedMemberType::Application,
-                        Principal::User(_) => AllowedMemberType::User,
-                    };
                     let role = application.app_role(assignment.app_role_id)?;
                     (role.is_enabled && role.allowed_member_types.contains(&kind)).then_some(role.value.as_ref()?)
                 })
@@ -262,7 +329,7 @@ pub trait SigningKeys {
     /// added. Of several replicas that make a key at once, one wins and the others use the winner's.
     ///
     /// # Errors
-    /// [`StoreError::NotFound`] for the tenant.
+    /// [`StoreError::NotFound`] for the tenant or the application that is to own it.
     fn insert_signing_key(&mut self, key: &StoredSigningKey) -> stored!(bool);
 
     /// All keys, by owner and generation.
@@ -298,6 +365,53 @@ pub trait Users {
 
     /// A tenant's users, by sign-in name.
     fn users_of(&mut self, tenant: TenantId) -> stored!(Vec<User>);
+
+    /// Removes a user, with what was granted to it and its memberships. Answers whether there was one.
+    fn remove_user(&mut self, tenant: TenantId, id: ObjectId) -> stored!(bool);
+}
+
+/// Groups and who belongs to them.
+pub trait Groups {
+    /// Adds a group without members.
+    ///
+    /// # Errors
+    /// [`StoreError::AlreadyExists`] for the object id; [`StoreError::NotFound`] for the tenant.
+    fn insert_group(&mut self, group: &Group) -> stored!(());
+
+    /// Replaces a group's properties; its members stay.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] without it.
+    fn update_group(&mut self, group: &Group) -> stored!(());
+
+    /// Removes a group, with its memberships and the roles it holds. Answers whether there was one.
+    fn remove_group(&mut self, tenant: TenantId, id: ObjectId) -> stored!(bool);
+
+    /// The group with this object id in a tenant.
+    fn group(&mut self, tenant: TenantId, id: ObjectId) -> stored!(Option<Group>);
+
+    /// A tenant's groups, by object id.
+    fn groups_of(&mut self, tenant: TenantId) -> stored!(Vec<Group>);
+
+    /// Adds a member.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] unless group and member live in this tenant; [`StoreError::AlreadyExists`] if it is a
+    /// member already, or the group itself.
+    fn add_member(&mut self, tenant: TenantId, group: ObjectId, member: Principal) -> stored!(());
+
+    /// Removes a direct member; answers whether it was one.
+    fn remove_member(&mut self, tenant: TenantId, group: ObjectId, member: Principal) -> stored!(bool);
+
+    /// A group's direct members, by object id.
+    fn members_of(&mut self, tenant: TenantId, group: ObjectId) -> stored!(Vec<Principal>);
+
+    /// The groups that a principal is a direct member of, by object id: Graph's `memberOf`.
+    fn memberships_of(&mut self, tenant: TenantId, principal: ObjectId) -> stored!(Vec<Group>);
+
+    /// The groups that a principal is in, directly or by groups within groups, each once, by object id: Graph's
+    /// `transitiveMemberOf` and the claim `groups`.
+    fn groups_containing(&mut self, tenant: TenantId, principal: ObjectId) -> stored!(Vec<Group>);
 }
 
 /// The end of a transaction.

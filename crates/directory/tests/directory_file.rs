@@ -271,7 +271,10 @@ fn app_role_assignments() {
             "{client: Ghost, resource: Api, role: Orders.Read}",
             ".client: `Ghost` has no service principal in this tenant; remove `servicePrincipal: false` there, or this grant",
         ),
-        ("{resource: Api, role: Orders.Read}", ": `client` is missing; add it, or `user` for a role that a user holds"),
+        (
+            "{resource: Api, role: Orders.Read}",
+            ": `client` is missing; add it, or `user` or `group` for a role that a user or a group holds",
+        ),
         ("{client: Client, role: Orders.Read}", ": `resource` is missing; add it"),
         ("{client: Client, resource: Api}", ": `role` is missing; add it"),
         (
@@ -280,7 +283,11 @@ fn app_role_assignments() {
         ),
         (
             "{user: a@b.c, client: Client, resource: Api, role: Orders.Read}",
-            ".user: both `client` and `user`; write one entry for each",
+            ".user: more than one of `client`, `user` and `group`; write one entry for each",
+        ),
+        (
+            "{group: Staff, user: a@b.c, resource: Api, role: Orders.Read}",
+            ".user: more than one of `client`, `user` and `group`; write one entry for each",
         ),
         (
             "{user: a@b.c, resource: Api, role: Orders.Read}",

@@ -1,18 +1,20 @@
 //! A directory file's way into a directory: all of it or nothing, and twice the same.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod loading_support;
+
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use countersign_directory::{
-    Applications, Argon2id, Commit, Credentials, Directory, DirectoryFile, Grants, LoadContext, LoadError, LoadReport,
-    MICROSOFT_GRAPH, PasswordError, PasswordHash, PasswordHasher, ServicePrincipals, SqliteDirectory, Tenants, Users,
+    Applications, Argon2id, Commit, Credentials, Directory, DirectoryFile, Grants, LoadContext, MICROSOFT_GRAPH,
+    PasswordHasher, ServicePrincipals, Tenants, Users,
 };
-use countersign_token::{ClientId, RootKey, SeededRandomness, TenantId, Timestamp, Vault};
-use secrecy::{ExposeSecret, SecretString};
+use countersign_token::SeededRandomness;
 
-const NOW: Timestamp = Timestamp::from_unix_seconds(1_767_225_600);
+use loading_support::{Bench, Counting, NOW, client, fabrikam, resource, tenant};
+
 const CONTOSO: &str = "
 tenants:
 - tenantId: 6babcaad-604b-40ac-a9d7-9fd97c0b779f
@@ -48,70 +50,6 @@ tenants:
   displayName: Fabrikam
   servicePrincipals: [{appId: a5d8f9b0-0d2e-4c8a-9d43-0f0f2d4a5c11, accountEnabled: false}]
 ";
-
-/// Counts what it is asked, and asks the real one with cheap eyes.
-#[derive(Debug, Default)]
-struct Counting {
-    hashed: AtomicUsize,
-}
-
-impl PasswordHasher for Counting {
-    fn hash(&self, password: &SecretString) -> Result<PasswordHash, PasswordError> {
-        self.hashed.fetch_add(1, Ordering::Relaxed);
-        Ok(PasswordHash::from_phc(password.expose_secret().chars().rev().collect::<String>()))
-    }
-
-    fn verify(&self, password: &SecretString, hash: &PasswordHash) -> bool {
-        hash.as_phc().chars().rev().eq(password.expose_secret().chars())
-    }
-}
-
-struct Bench {
-    directory: SqliteDirectory,
-    vault: Vault,
-    hasher: Arc<Counting>,
-}
-
-impl Bench {
-    async fn new() -> Self {
-        let vault = Vault::new(&RootKey::from_bytes([7; 32])).unwrap();
-        Self { directory: SqliteDirectory::in_memory().await.unwrap(), vault, hasher: Arc::default() }
-    }
-
-    async fn load_at(&self, text: &str, now: Timestamp) -> Result<LoadReport, LoadError> {
-        let file = DirectoryFile::parse("f.yaml", text).unwrap().file;
-        let passwords = Arc::clone(&self.hasher) as Arc<dyn PasswordHasher>;
-        file.load(&self.directory, &LoadContext { vault: &self.vault, passwords, now }).await
-    }
-
-    async fn load(&self, text: &str) -> Result<LoadReport, LoadError> {
-        self.load_at(text, NOW).await
-    }
-
-    /// What loading refuses, one line each.
-    async fn refused(&self, text: &str) -> Vec<String> {
-        match self.load(text).await.unwrap_err() {
-            LoadError::File(error) => error.issues().iter().map(ToString::to_string).collect(),
-            other => panic!("{other:?}"),
-        }
-    }
-}
-
-fn tenant() -> TenantId {
-    "6babcaad-604b-40ac-a9d7-9fd97c0b779f".parse().unwrap()
-}
-
-fn fabrikam() -> TenantId {
-    "7c9b2d1e-1c1a-4a5b-8d0f-2a4f6b8c0d1e".parse().unwrap()
-}
-
-fn client() -> ClientId {
-    "22222222-2222-4222-8222-222222222222".parse().unwrap()
-}
-
-fn resource() -> ClientId {
-    "a5d8f9b0-0d2e-4c8a-9d43-0f0f2d4a5c11".parse().unwrap()
-}
 
 #[tokio::test]
 async fn the_whole_story_is_loaded() {

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use countersign_directory::{
-    Application, Applications, ClientSecret, Commit, Credentials, Directory, PasswordHash, SqliteDirectory, StoreError,
-    Tenant, Tenants, User, Users,
+    Application, Applications, ClientSecret, Commit, Credentials, Directory, Ledger, PasswordHash, Purpose,
+    ServicePrincipalKind, ServicePrincipals, SqliteDirectory, StoreError, Tenant, Tenants, User, Users,
 };
 use countersign_token::{Randomness, RootKey, SystemRandomness, Timestamp, Vault};
 use secrecy::ExposeSecret;
@@ -66,6 +66,31 @@ async fn a_copy_taken_while_it_is_open_has_what_was_committed() {
     }
     let copied = SqliteDirectory::open(copy.path().join("directory.db")).await.unwrap();
     assert_eq!(copied.begin().await.unwrap().tenants().await.unwrap(), [contoso()]);
+}
+
+/// A database of the first version, as an earlier program left it, is brought up to date and keeps what is in it.
+#[tokio::test]
+async fn a_database_of_the_first_version_is_migrated() {
+    let (_folder, path) = folder();
+    alter(&path, include_str!("../migrations/sqlite/0001_directory.sql")).await;
+    alter(
+        &path,
+        "CREATE TABLE schema_version (version BIGINT NOT NULL); INSERT INTO schema_version VALUES (1); \
+         INSERT INTO tenants VALUES ('6babcaad-604b-40ac-a9d7-9fd97c0b779f', 'Contoso', 'WW', FALSE); \
+         INSERT INTO tenant_domains VALUES ('contoso.com', 'contoso.com', '6babcaad-604b-40ac-a9d7-9fd97c0b779f', 0); \
+         INSERT INTO users VALUES ('22222222-2222-4222-8222-222222222222', '6babcaad-604b-40ac-a9d7-9fd97c0b779f', \
+         'a@contoso.com', 'a@contoso.com', 'a@contoso.com', NULL, NULL, NULL, TRUE, NULL); \
+         INSERT INTO service_principals VALUES ('22222222-2222-4222-8222-222222222223', \
+         '6babcaad-604b-40ac-a9d7-9fd97c0b779f', '00000003-0000-0000-c000-000000000000', 'Graph', TRUE, FALSE);",
+    )
+    .await;
+    let directory = SqliteDirectory::open(&path).await.unwrap();
+    let mut tx = directory.begin().await.unwrap();
+    assert_eq!(tx.tenants().await.unwrap(), [contoso()]);
+    let user = User::new(CLIENT.parse().unwrap(), contoso().id, "a@contoso.com");
+    assert_eq!(tx.users_of(contoso().id).await.unwrap(), [user]);
+    let graph = tx.service_principal(contoso().id, countersign_directory::MICROSOFT_GRAPH).await.unwrap().unwrap();
+    assert!(graph.kind == ServicePrincipalKind::Application && !graph.own_signing_key);
 }
 
 /// B83, B84: a dump of the database gives nobody a credential.
@@ -274,6 +299,9 @@ async fn a_stopped_clock_is_no_hindrance() {
             let mut tx = directory.begin().await.unwrap();
             tx.tenants().await.unwrap();
             tx.commit().await.unwrap();
+            directory.end_family(SystemRandomness.uuid_v4()).await.unwrap();
+            let snapshot = directory.snapshot().await.unwrap();
+            directory.restore(&snapshot).await.unwrap();
         }
     }
 }
@@ -299,6 +327,10 @@ async fn a_closed_directory_says_so() {
     let directory = SqliteDirectory::in_memory().await.unwrap();
     directory.close().await;
     let error = directory.clone().begin().await.unwrap_err();
+    assert!(matches!(error, StoreError::Io(_)), "{error:?}");
+    let error = directory.is_spent(Purpose::Session, &[1; 32]).await.unwrap_err();
+    assert!(matches!(error, StoreError::Io(_)), "{error:?}");
+    let error = directory.snapshot().await.unwrap_err();
     assert!(matches!(error, StoreError::Io(_)), "{error:?}");
     directory.close().await;
 }
@@ -335,15 +367,8 @@ async fn a_cancelled_write_spoils_the_transaction() {
 #[tokio::test]
 async fn debug_shows_no_hash() {
     let user = User {
-        object_id: CLIENT.parse().unwrap(),
-        tenant: contoso().id,
-        user_principal_name: "a@contoso.com".to_owned(),
-        display_name: "A".to_owned(),
-        given_name: None,
-        surname: None,
-        mail: None,
-        account_enabled: true,
         password_hash: Some(PasswordHash::from_phc("$argon2id$s3cret")),
+        ..User::new(CLIENT.parse().unwrap(), contoso().id, "a@contoso.com")
     };
     let directory = SqliteDirectory::in_memory().await.unwrap();
     let mut tx = directory.begin().await.unwrap();

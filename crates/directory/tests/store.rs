@@ -54,6 +54,7 @@ every_backend! {
         a_tenant_is_found_by_id_and_by_domain_in_any_case,
         a_domain_belongs_to_one_tenant,
         a_tenants_properties_and_domains_are_replaced,
+        b101_what_a_tenant_allows_reads_back,
         microsoft_graph_is_in_every_tenant,
     },
     applications::{
@@ -87,6 +88,31 @@ every_backend! {
         a_user_is_found_by_id_and_by_name_in_any_case,
         a_user_is_unique_and_can_be_changed,
     },
+    groups::{
+        a_group_reads_back_and_can_be_changed,
+        members_come_and_go,
+        groups_within_groups_contain_and_circles_end,
+        a_group_holds_roles_for_its_direct_members,
+        granted_scopes_are_everybodys_and_ones_own,
+    },
+    removal::{
+        a_user_takes_grants_and_memberships_along,
+        a_service_principal_takes_what_it_holds_and_grants_along,
+        an_application_takes_its_instances_everywhere_along,
+        a_tenant_takes_everything_along,
+    },
+    ledger::{
+        b26_a_digest_is_spent_once_for_each_purpose,
+        b102_sweeping_forgets_only_what_ended_a_day_ago,
+        a_family_rotates_until_a_token_comes_back,
+        a_family_is_ended_once,
+        a_device_code_is_approved_and_handed_out_once,
+        a_device_code_is_declined_or_expires,
+        a_device_that_asks_too_often_is_told_so,
+        ten_wrong_passwords_lock_and_each_further_one_longer,
+        nine_wrong_passwords_are_forgotten_with_their_window,
+        the_ledger_does_not_change_the_revision,
+    },
     transactions::{
         dropping_undoes_and_committing_keeps,
         a_failed_write_writes_nothing_and_the_transaction_goes_on,
@@ -97,7 +123,8 @@ every_backend! {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn clones_settle_a_race() {
     let directory = SqliteDirectory::in_memory().await.unwrap();
-    suite::transactions::of_many_at_once_one_wins(directory.clone(), directory).await;
+    suite::transactions::of_many_at_once_one_wins(directory.clone(), directory.clone()).await;
+    suite::ledger::of_eight_at_once_one_wins(directory.clone(), directory).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -105,5 +132,40 @@ async fn two_openings_of_one_file_settle_a_race() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("directory.db");
     let (one, other) = tokio::join!(SqliteDirectory::open(&path), SqliteDirectory::open(&path));
-    suite::transactions::of_many_at_once_one_wins(one.unwrap(), other.unwrap()).await;
+    let (one, other) = (one.unwrap(), other.unwrap());
+    suite::transactions::of_many_at_once_one_wins(one.clone(), other.clone()).await;
+    suite::ledger::of_eight_at_once_one_wins(one, other).await;
+}
+
+/// SQLite only: a database that replicas share has no snapshots.
+mod snapshots {
+    use super::{sqlite_in_a_file, sqlite_in_memory, suite};
+    use countersign_directory::Directory;
+
+    #[tokio::test]
+    async fn in_memory() {
+        suite::snapshots::a_snapshot_brings_everything_back(sqlite_in_memory().await.0).await;
+    }
+
+    #[tokio::test]
+    async fn in_a_file() {
+        let (directory, _keep) = sqlite_in_a_file().await;
+        suite::snapshots::a_snapshot_brings_everything_back(directory).await;
+    }
+
+    #[tokio::test]
+    async fn of_another_directory() {
+        let foreign = sqlite_in_memory().await.0.snapshot().await.unwrap();
+        suite::snapshots::a_snapshot_of_another_directory_is_refused(sqlite_in_memory().await.0, &foreign).await;
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn on_postgresql_there_are_none() {
+        let (directory, ()) = super::postgresql().await;
+        let error = directory.snapshot().await.unwrap_err();
+        assert!(matches!(error, countersign_directory::StoreError::Unsupported(_)), "{error:?}");
+        let foreign = sqlite_in_memory().await.0.snapshot().await.unwrap();
+        suite::snapshots::a_snapshot_of_another_directory_is_refused(directory, &foreign).await;
+    }
 }

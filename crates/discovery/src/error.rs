@@ -40,6 +40,9 @@ pub enum FetchError {
     /// The task that fetched went away before it had an answer: it panicked, or its runtime was shut down.
     #[error("the fetch was abandoned before it had an answer")]
     Abandoned,
+    /// The fetch had no outcome in the time that any fetch may take.
+    #[error("the fetch took longer than any fetch may")]
+    Overdue,
     /// Nothing was fetched, because no tokio runtime is running here.
     #[error("no tokio runtime is running here")]
     NoRuntime,
@@ -57,6 +60,9 @@ pub enum KeysUnavailable {
     /// The last good key set is older than the stated maximum, and renewing it failed.
     #[error("the last good key set is too old to be used")]
     TooOld(#[source] Arc<FetchError>),
+    /// Keys are at hand, but not the one asked for, and the authority could not be asked for it: it may be forged, or new.
+    #[error("the key is not at hand, and the authority could not be asked for it")]
+    Unconfirmed(#[source] Arc<FetchError>),
 }
 
 /// A source of keys was configured with something that cannot be right.
@@ -69,4 +75,7 @@ pub enum SourceError {
     /// The address is not https, or carries a user name or a fragment.
     #[error("the address of the keys must be https, without user name and fragment")]
     NotHttps,
+    /// A snapshot of keys does not parse, holds no usable key, or is of another address.
+    #[error("the snapshot is none of this address's keys: {0}")]
+    Snapshot(&'static str),
 }

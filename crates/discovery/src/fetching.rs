@@ -5,13 +5,14 @@
 
 use std::error::Error;
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use arc_swap::{ArcSwapOption, Guard};
 use bytes::Bytes;
-use countersign_token::{Clock, KeySet, Randomness, Timestamp};
+use countersign_token::{ClientId, Clock, KeySet, Randomness, Timestamp};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 use url::Url;
@@ -21,6 +22,7 @@ use crate::error::{FetchError, KeysUnavailable};
 use crate::published::PublishedKeys;
 use crate::retry_after::retry_after;
 use crate::schedule::{Need, RefreshPolicy, Schedule};
+use crate::snapshot::KeySnapshot;
 use crate::transport::{Limits, Transport, TransportError};
 
 /// Where fetching begins.
@@ -30,6 +32,20 @@ pub(crate) enum Origin {
     Metadata(Url),
     /// At the keys themselves.
     Keys(Url),
+}
+
+impl Origin {
+    pub(crate) fn url(&self) -> &Url {
+        match self {
+            Self::Metadata(url) | Self::Keys(url) => url,
+        }
+    }
+
+    /// Adds `appid`, which metadata repeats in its `jwks_uri`.
+    pub(crate) fn for_application(&mut self, application: ClientId) {
+        let (Self::Metadata(url) | Self::Keys(url)) = self;
+        url.query_pairs_mut().append_pair("appid", &application.to_string());
+    }
 }
 
 /// How a wait for a fetch ended.
@@ -53,6 +69,8 @@ pub(crate) struct Fetching {
     /// Until then (nanoseconds) nobody needs to take the lock only to learn that no renewal may start.
     renewal_closed_until: AtomicI64,
     state: Mutex<State>,
+    /// Where every fetched set is kept besides.
+    snapshot_file: Option<PathBuf>,
 }
 
 #[derive(Default)]
@@ -104,7 +122,19 @@ impl Fetching {
             published: ArcSwapOption::empty(),
             renewal_closed_until: AtomicI64::new(i64::MIN),
             state: Mutex::default(),
+            snapshot_file: None,
         }
+    }
+
+    pub(crate) fn keeping(self, snapshot_file: Option<PathBuf>) -> Self {
+        Self { snapshot_file, ..self }
+    }
+
+    /// Begins with keys of an earlier fetch. They are due at once, and they count by their own age.
+    pub(crate) fn start_with(&self, snapshot: KeySnapshot) {
+        let keys = snapshot.into_published(&self.policy, self.now());
+        tracing::info!(keys = keys.len(), "starting with keys that were fetched earlier");
+        self.published.store(Some(Arc::new(keys)));
     }
 
     pub(crate) fn origin(&self) -> &Origin {
@@ -130,6 +160,16 @@ impl Fetching {
         } else {
             KeysUnavailable::NeverFetched(cause)
         }
+    }
+
+    /// Whether `keys` are so new that a key which they lack was published by nobody: no fetch for it may start so soon.
+    pub(crate) fn proves_absence(&self, keys: &PublishedKeys, now: Timestamp) -> bool {
+        keys.fetch > 0 && now.saturating_duration_since(keys.fetched_at) <= self.policy.cooldown
+    }
+
+    pub(crate) fn unconfirmed(&self) -> KeysUnavailable {
+        let cause = self.lock().last_failure.clone();
+        KeysUnavailable::Unconfirmed(cause.unwrap_or_else(|| Arc::new(FetchError::Abandoned)))
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -274,7 +314,7 @@ impl Fetching {
                 "the issuer's keys are new"
             );
         }
-        self.published.store(Some(Arc::new(PublishedKeys {
+        let published = Arc::new(PublishedKeys {
             keys: same.map_or_else(|| Arc::new(answer.keys), |same| Arc::clone(&same.keys)),
             generation,
             issuer,
@@ -284,7 +324,13 @@ impl Fetching {
             unusable_at: started.plus(self.policy.max_age),
             fetch: number,
             source: answer.body,
-        })));
+        });
+        if let Some(path) = self.snapshot_file.clone() {
+            let snapshot = KeySnapshot::of(&published, self.origin.url());
+            // A disk that is slow or full costs nobody keys that were just fetched.
+            tokio::task::spawn_blocking(move || snapshot.keep(&path));
+        }
+        self.published.store(Some(published));
     }
 }
 

@@ -17,6 +17,7 @@ use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 use rustls_platform_verifier::Verifier;
 
+use crate::public_address::{Exceptions, PublicOnly};
 use crate::transport::{BoxFuture, Cause, Limits, Transport, TransportError};
 
 /// An [`HttpsTransport`] could not be built.
@@ -48,6 +49,7 @@ pub struct HttpsTransportBuilder {
     exclusive: bool,
     proxy: Option<String>,
     connect_timeout: Option<Duration>,
+    only_public: Option<Exceptions>,
 }
 
 /// How long a connection, its TLS handshake included, may take unless the builder says otherwise.
@@ -59,6 +61,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 #[derive(Debug, Clone)]
 pub struct HttpsTransport {
     client: reqwest::Client,
+    only_public: Option<Exceptions>,
 }
 
 impl HttpsTransport {
@@ -114,6 +117,15 @@ impl HttpsTransportBuilder {
         self
     }
 
+    /// Connects to public addresses only, whatever a name resolves to, and to these hosts wherever they are: for addresses
+    /// that somebody else wrote down. A proxy would resolve names by itself, so there must be none.
+    ///
+    /// The hosts are names or addresses without a port.
+    pub fn only_public_addresses(mut self, except: impl IntoIterator<Item = String>) -> Self {
+        self.only_public = Some(Exceptions::of(except));
+        self
+    }
+
     /// Builds the transport. With the operating system's roots this reads and parses their store, some milliseconds.
     ///
     /// # Errors
@@ -132,11 +144,18 @@ impl HttpsTransportBuilder {
             .tcp_keepalive(Duration::from_secs(60))
             .user_agent(concat!("countersign/", env!("CARGO_PKG_VERSION")));
         if let Some(address) = self.proxy {
+            if self.only_public.is_some() {
+                let both = "a proxy and public addresses only exclude each other";
+                return Err(HttpsTransportError::Proxy(both.into()));
+            }
             let proxy = reqwest::Proxy::all(address).map_err(|error| HttpsTransportError::Proxy(error.into()))?;
             builder = builder.proxy(proxy);
         }
+        if let Some(exceptions) = &self.only_public {
+            builder = builder.dns_resolver(Arc::new(PublicOnly(exceptions.clone())));
+        }
         let client = builder.build().map_err(|error| HttpsTransportError::Client(error.into()))?;
-        Ok(HttpsTransport { client })
+        Ok(HttpsTransport { client, only_public: self.only_public })
     }
 }
 
@@ -174,6 +193,12 @@ impl Transport for HttpsTransport {
         request: http::Request<Bytes>,
         limits: Limits,
     ) -> BoxFuture<'static, Result<http::Response<Bytes>, TransportError>> {
+        let admitted = self.only_public.as_ref().is_none_or(|exceptions| {
+            url::Url::parse(&request.uri().to_string()).is_ok_and(|url| exceptions.admit(&url))
+        });
+        if !admitted {
+            return Box::pin(std::future::ready(Err(TransportError::Connect("the address is not public".into()))));
+        }
         let client = self.client.clone();
         Box::pin(async move {
             match tokio::time::timeout(limits.timeout, exchange(&client, request, limits.max_body_bytes)).await {

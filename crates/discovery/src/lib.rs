@@ -10,16 +10,20 @@
 
 mod document;
 mod error;
+mod external_issuers;
 mod fetching;
 mod https;
+mod public_address;
 mod published;
 mod remote;
 mod retry_after;
 mod schedule;
+mod snapshot;
 mod source;
 mod transport;
 
 pub use error::{FetchError, KeysUnavailable, SourceError};
+pub use external_issuers::{ExternalIssuerError, ExternalIssuers};
 pub use https::{HttpsTransport, HttpsTransportBuilder, HttpsTransportError};
 pub use published::PublishedKeys;
 pub use remote::{RemoteKeys, RemoteKeysBuilder};

@@ -3,27 +3,31 @@
 //! What it promises, each with a test in `tests/remote_keys.rs` or `tests/outages.rs`:
 //! - a lookup of a key that is at hand never waits and takes no lock, whatever the network does;
 //! - keys older than 12 h (give or take one) are renewed in the background while the old ones serve on;
-//! - an unknown `kid` starts at most one fetch per 30 s, whatever came of the last, and its callers share it;
+//! - an unknown `kid` starts at most one fetch per 30 s, whatever came of the last, and its callers share it; whether
+//!   nobody publishes it or nobody could be asked are two answers;
 //! - one fetch is in flight; it belongs to its own task, so that a caller who gives up disturbs nobody;
 //! - a bad answer (an error, a redirect, HTML, an empty or oversized set) leaves the old keys in place, until they are
 //!   7 days old; from then on lookups say [`KeysUnavailable`];
-//! - a late answer never replaces a newer one.
+//! - a late answer never replaces a newer one;
+//! - keys from a file or embedded in the program serve until the first fetch, by their own age (`tests/snapshots.rs`).
 //!
 //! Nothing is retried at once: the next attempt follows from the schedule, so that attempts cannot multiply through
 //! layers (`pitfalls` C30). What fetches look at is in `document.rs`, when they may start in `schedule.rs`.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use countersign_protocol::{AuthorityHost, EndpointVersion, TenantSegment};
-use countersign_token::{Clock, Randomness, SystemClock, SystemRandomness, Timestamp};
+use countersign_token::{ClientId, Clock, Randomness, SystemClock, SystemRandomness, Timestamp};
 use url::Url;
 
 use crate::document::is_plain_https;
-use crate::error::{KeysUnavailable, SourceError};
+use crate::error::{FetchError, KeysUnavailable, SourceError};
 use crate::fetching::{Fetching, Origin, Waited};
 use crate::published::PublishedKeys;
 use crate::schedule::{Need, RefreshPolicy};
+use crate::snapshot::KeySnapshot;
 use crate::transport::Transport;
 
 /// Configures [`RemoteKeys`].
@@ -35,6 +39,8 @@ pub struct RemoteKeysBuilder {
     clock: Arc<dyn Clock>,
     randomness: Arc<dyn Randomness>,
     policy: RefreshPolicy,
+    seed: Option<KeySnapshot>,
+    snapshot_file: Option<PathBuf>,
 }
 
 impl RemoteKeysBuilder {
@@ -45,7 +51,39 @@ impl RemoteKeysBuilder {
             clock: Arc::new(SystemClock),
             randomness: Arc::new(SystemRandomness),
             policy: RefreshPolicy::default(),
+            seed: None,
+            snapshot_file: None,
         }
+    }
+
+    /// Asks for the keys of this application: those of APIs that have signing keys of their own, as claims mapping needs.
+    /// Entra then answers with them alone.
+    ///
+    /// Source: Microsoft identity platform, "Access tokens", on `appid` in the metadata's address.
+    pub fn application(mut self, application: ClientId) -> Self {
+        self.origin.for_application(application);
+        self
+    }
+
+    /// Starts with keys that were fetched earlier, until the first fetch of our own. They count by the time at which they
+    /// were fetched: past [`RefreshPolicy::max_age`] they are not used at all, so that no key lives on in a program after
+    /// its issuer has withdrawn it (`pitfalls` 24).
+    ///
+    /// # Errors
+    /// [`SourceError::Snapshot`] for a snapshot that does not parse or was taken at another address.
+    pub fn seed(mut self, snapshot: &[u8]) -> Result<Self, SourceError> {
+        let seed = KeySnapshot::from_json(snapshot)?;
+        seed.belongs_to(self.origin.url())?;
+        self.seed = Some(seed);
+        Ok(self)
+    }
+
+    /// Keeps the keys in this file too, and starts with what it holds. Every fetch replaces the file whole; it is a trust
+    /// anchor, so keep it where nobody else may write. A file that is absent, broken, of another address, or writable by
+    /// others (Unix) is left aside with a warning.
+    pub fn snapshot_file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.snapshot_file = Some(path.into());
+        self
     }
 
     /// Takes the time from `clock` instead of the machine's.
@@ -69,7 +107,15 @@ impl RemoteKeysBuilder {
     /// Builds the source. Nothing is fetched before somebody asks, see [`RemoteKeys::ready`].
     #[must_use]
     pub fn build(self) -> RemoteKeys {
-        RemoteKeys(Arc::new(Fetching::new(self.origin, self.transport, self.clock, self.randomness, self.policy)))
+        let url = self.origin.url().clone();
+        let fetching = Fetching::new(self.origin, self.transport, self.clock, self.randomness, self.policy);
+        let kept = self.snapshot_file.as_deref().and_then(|path| KeySnapshot::load(path, &url));
+        // Whichever was fetched later; both are older than anything fetched from now on.
+        let newest = self.seed.into_iter().chain(kept).max_by_key(|snapshot| snapshot.fetched_at);
+        if let Some(snapshot) = newest {
+            fetching.start_with(snapshot);
+        }
+        RemoteKeys(Arc::new(fetching.keeping(self.snapshot_file)))
     }
 }
 
@@ -130,24 +176,37 @@ impl RemoteKeys {
     /// The keys to verify a token with that names `key_id`.
     ///
     /// With the key at hand this returns at once. Otherwise it waits for one fetch at most, if one may start or is under
-    /// way, and returns the newest set there is, with the key or without. `key_id` is only ever compared; it comes from
-    /// strangers.
+    /// way. A set without the key means that nobody publishes it: it was fetched for this question, or within the cooldown
+    /// before it. That set is all that is remembered of keys that do not exist, so a million made-up names need no memory.
+    /// `key_id` is only ever compared; it comes from strangers.
     ///
     /// # Errors
-    /// [`KeysUnavailable::NeverFetched`], [`KeysUnavailable::TooOld`].
+    /// [`KeysUnavailable::NeverFetched`], [`KeysUnavailable::TooOld`]; and [`KeysUnavailable::Unconfirmed`] when others than
+    /// the one asked for are at hand and asking for it failed.
     pub async fn keys_for(&self, key_id: &str) -> Result<Arc<PublishedKeys>, KeysUnavailable> {
         let now = self.0.now();
         let Some(keys) = self.0.usable(now) else {
-            return self.ready().await;
+            let keys = self.ready().await?;
+            // Another task may have fetched these; a snapshot may have brought them. Only a fetch proves anything.
+            return if keys.find(key_id).is_some() || self.0.proves_absence(&keys, now) {
+                Ok(keys)
+            } else {
+                Err(self.0.unconfirmed())
+            };
         };
         if keys.find(key_id).is_some() {
             self.0.renew_if_due(&keys, now);
             return Ok(keys);
         }
-        if let Some(done) = self.0.start(Need::UnknownKey, now) {
-            self.0.wait(done).await;
+        let Some(done) = self.0.start(Need::UnknownKey, now) else {
+            return if self.0.proves_absence(&keys, now) { Ok(keys) } else { Err(self.0.unconfirmed()) };
+        };
+        let waited = self.0.wait(done).await;
+        match self.0.usable(self.0.now()) {
+            Some(newer) if newer.fetch > keys.fetch || newer.find(key_id).is_some() => Ok(newer),
+            _ if waited == Waited::TooLong => Err(KeysUnavailable::Unconfirmed(Arc::new(FetchError::Overdue))),
+            _ => Err(self.0.unconfirmed()),
         }
-        Ok(self.0.usable(self.0.now()).unwrap_or(keys))
     }
 
     /// Any usable keys: those at hand, or else the first ones, fetched now.
@@ -186,6 +245,12 @@ impl RemoteKeys {
         let keys = published.as_ref().filter(|keys| keys.usable_at(now))?;
         self.0.renew_if_due(keys, now);
         Some(keys.generation)
+    }
+
+    /// The keys at hand as [`RemoteKeysBuilder::seed`] takes them: to embed in a program that must start without network.
+    #[must_use]
+    pub fn snapshot(&self) -> Option<String> {
+        self.0.published().as_ref().map(|keys| KeySnapshot::of(keys, self.0.origin().url()).to_json())
     }
 
     /// The generation of the newest keys, usable or not; 0 before the first fetch.

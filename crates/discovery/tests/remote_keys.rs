@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use countersign_discovery::{FetchError, KeysUnavailable, RemoteKeys, SourceError, TransportError};
+use countersign_protocol::{AuthorityHost, EndpointVersion, TenantSegment};
 use countersign_token::{Randomness, SeededRandomness};
 use futures_util::future::join_all;
 use serde_json::json;
@@ -62,12 +63,77 @@ async fn a32_the_cooldown_holds_while_the_endpoint_fails_too() {
     clock.advance(HOUR);
     for second in 0..60 {
         for _ in 0..50 {
-            assert!(keys.keys_for("stranger").await.unwrap().find("stranger").is_none());
+            let error = keys.keys_for("stranger").await.unwrap_err();
+            assert!(matches!(error, KeysUnavailable::Unconfirmed(_)), "{error:?}");
         }
         assert!(endpoint.calls().len() <= 1 + second / 30, "second {second}: {:?}", endpoint.calls());
         clock.advance(Duration::from_secs(1));
     }
     assert_eq!(endpoint.calls().len(), 2);
+}
+
+/// Ten minutes under a million made-up names: a fetch per 30 s, nothing remembered of any of them, good keys untouched.
+#[tokio::test(start_paused = true)]
+async fn a10_e11_a_million_forged_kids_cost_a_fetch_per_window_and_good_keys_nothing() {
+    let (endpoint, clock) = (Endpoint::publishing(&["good"]), clock());
+    let keys = remote(&endpoint, &clock);
+    keys.ready().await.unwrap();
+    endpoint.forget_calls();
+    for number in 0..1_000_000_u32 {
+        clock.advance(Duration::from_micros(600));
+        let published = keys.keys_for(&format!("forged-{number}")).await.unwrap();
+        assert!(published.find("good").is_some() && published.len() == 1);
+        if number % 1_000 == 0 {
+            assert!(keys.keys_for("good").await.unwrap().find("good").is_some());
+        }
+    }
+    let calls = endpoint.calls().len();
+    assert!((19..=21).contains(&calls), "{calls} fetches in 20 windows");
+    assert_eq!(keys.generation(), 1);
+}
+
+/// The two answers that a guard must tell apart: 401 for a key that nobody has, 503 for one that nobody could be asked for.
+#[tokio::test(start_paused = true)]
+async fn nobody_publishes_it_and_nobody_could_be_asked_are_two_answers() {
+    let (endpoint, clock) = (Endpoint::publishing(&["good"]), clock());
+    let keys = remote(&endpoint, &clock);
+    assert!(keys.keys_for("stranger").await.unwrap().find("stranger").is_none(), "fetched for this question");
+    endpoint.goes_down();
+    clock.advance(Duration::from_secs(29));
+    assert!(keys.keys_for("stranger").await.is_ok(), "asked within the cooldown, and it was not there");
+    clock.advance(Duration::from_secs(1));
+    for _ in 0..2 {
+        let error = keys.keys_for("stranger").await.unwrap_err();
+        let KeysUnavailable::Unconfirmed(cause) = error else { panic!("{error:?}") };
+        assert!(matches!(&*cause, FetchError::Transport(TransportError::Connect(_))), "{cause:?}");
+        assert!(keys.keys_for("good").await.is_ok());
+        clock.advance(Duration::from_secs(10));
+    }
+    endpoint.publish(&["good", "stranger"]);
+    clock.advance(Duration::from_secs(20));
+    assert!(keys.keys_for("stranger").await.unwrap().find("stranger").is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_application_with_keys_of_its_own_is_named_to_the_authority() {
+    let application = "a5d8f9b0-0d2e-4c8a-9d43-0f0f2d4a5c11";
+    let endpoint = Endpoint::publishing(&[]);
+    let own_keys = format!("{KEYS_URL}?appid={application}");
+    let mut document = metadata();
+    document["jwks_uri"] = json!(own_keys);
+    endpoint.answers(move |url| if url == own_keys { ok(&key_set(&["own"])) } else { ok(&document) });
+    let keys = RemoteKeys::from_authority(
+        &AuthorityHost::parse(HOST).unwrap(),
+        TenantSegment::parse(TENANT).as_ref().unwrap(),
+        EndpointVersion::V2,
+        Arc::new(endpoint.clone()),
+    );
+    let keys = keys.unwrap().application(application.parse().unwrap()).clock(Arc::new(clock())).build();
+    assert!(keys.keys_for("own").await.unwrap().find("own").is_some());
+    assert_eq!(
+        endpoint.calls(),
+        [format!("{METADATA_URL}?appid={application}"), format!("{KEYS_URL}?appid={application}")]
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -187,7 +253,10 @@ async fn e07_bad_answers_leave_the_old_keys_in_place() {
         endpoint.forget_calls();
         endpoint.answers_keys(answer);
         clock.advance(HOUR);
-        assert!(keys.keys_for("stranger").await.unwrap().find("good").is_some(), "{what}");
+        let error = keys.keys_for("stranger").await.unwrap_err();
+        let KeysUnavailable::Unconfirmed(cause) = error else { panic!("{what}: {error:?}") };
+        assert!(expected(&cause), "{what}: {cause:?}");
+        assert!(keys.keys_for("good").await.unwrap().find("good").is_some(), "{what}");
         assert_eq!((endpoint.calls().len(), keys.generation()), (1, 1), "{what}");
 
         let cold = remote(&endpoint, &clock);

@@ -6,16 +6,20 @@
 //! application registered. This leniency has a type of its own and cannot reach access tokens.
 //!
 //! What stays strict: three segments, no duplicate members, RS256, RS384, RS512 or PS256 only, a bounded size, and no key
-//! taken from the header: `jwk`, `jku` and `x5u` are ignored, `x5c` too, since the registered certificate decides.
+//! taken from the header: `jwk`, `jku` and `x5u` are ignored; `x5c` is handed on unverified, for whoever has a root to
+//! verify it against.
 
 use std::fmt;
 
 use serde_json::{Map, Value};
 
-use crate::{Algorithm, PublicKey, base64_decode_lenient, parse_strict_object};
+use crate::{Algorithm, Certificate, PublicKey, base64_decode_lenient, parse_strict_object};
 
 /// An assertion longer than this is refused before it is read. One with a chain of three certificates is below 12 kB.
 pub const MAX_ASSERTION_BYTES: usize = 16 * 1024;
+
+/// The longest chain that is read.
+const MAX_CHAIN: usize = 8;
 
 /// Why an assertion was refused before any key was looked at. Entra's code for each stands beside it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -41,6 +45,7 @@ pub enum AssertionError {
 /// A client assertion taken apart. **Nothing of it is verified** until [`ClientAssertion::is_signed_by`] says so.
 pub struct ClientAssertion {
     algorithm: Algorithm,
+    chain: Vec<Vec<u8>>,
     thumbprints: Vec<Vec<u8>>,
     signing_input: Vec<u8>,
     signature: Vec<u8>,
@@ -83,6 +88,25 @@ fn date(claims: &Map<String, Value>, name: &'static str) -> Result<Option<i64>, 
 
 fn text(claims: &Map<String, Value>, name: &'static str) -> Result<String, AssertionError> {
     claims.get(name).and_then(Value::as_str).map(str::to_owned).ok_or(AssertionError::Claim(name))
+}
+
+/// The certificates of `x5c` in every spelling that is sent: an array or one text, of base64 with or without line breaks,
+/// of DER or of PEM. What is none of these is left out; then no chain is complete.
+fn chain(header: &Map<String, Value>) -> Vec<Vec<u8>> {
+    let texts: Vec<&str> = match header.get("x5c") {
+        Some(Value::String(text)) => vec![text],
+        Some(Value::Array(texts)) => texts.iter().take(MAX_CHAIN).filter_map(Value::as_str).collect(),
+        _ => Vec::new(),
+    };
+    let decoded = |text: &str| {
+        let compact: String = text.chars().filter(|character| !character.is_ascii_whitespace()).collect();
+        base64_decode_lenient(&compact).ok()
+    };
+    let der = |bytes: Vec<u8>| match std::str::from_utf8(&bytes) {
+        Ok(pem) if pem.starts_with("-----BEGIN") => Certificate::from_pem(pem).ok().map(|found| found.der().to_vec()),
+        _ => Some(bytes),
+    };
+    texts.into_iter().filter_map(decoded).filter_map(der).collect()
 }
 
 impl ClientAssertion {
@@ -134,6 +158,7 @@ impl ClientAssertion {
         };
         Ok(Self {
             algorithm,
+            chain: chain(&header),
             thumbprints,
             signing_input,
             signature,
@@ -165,6 +190,13 @@ impl ClientAssertion {
     #[must_use]
     pub fn names(&self, sha1: &[u8; 20], sha256: &[u8; 32]) -> bool {
         self.thumbprints.iter().any(|named| named == sha1 || named == sha256)
+    }
+
+    /// The header's `x5c`, DER, the signer's certificate first. **Whoever made the assertion chose them**: they mean
+    /// something only after a chain to a registered root was verified.
+    #[must_use]
+    pub fn certificate_chain(&self) -> &[Vec<u8>] {
+        &self.chain
     }
 
     /// Claim `iss`: the client id for the application's own certificate.

@@ -47,11 +47,23 @@ pub enum TokenKind {
     User,
 }
 
-/// A piece of the buffer.
+/// How an application proved itself to the authority: claims `azpacr` (v2.0) and `appidacr` (v1.0).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ClientAuthentication {
+    /// `0`: not at all. A public client; anybody can claim to be it.
+    None,
+    /// `1`: by a secret.
+    Secret,
+    /// `2`: by a certificate or a federated credential.
+    Certificate,
+}
+
+/// A piece of the buffer. Sixteen bits are enough: a token has at most 16 kB, and unescaped text is shorter than escaped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Span {
-    start: u32,
-    length: u32,
+    start: u16,
+    length: u16,
 }
 
 /// The claims of an access token whose form was checked.
@@ -68,7 +80,7 @@ pub struct Claims {
 pub(crate) struct RawClaims {
     /// The payload, followed by the unescaped text of claims that were written with escapes.
     buffer: Box<str>,
-    payload_length: u32,
+    payload_length: u16,
     pub(crate) fields: Fields,
 }
 
@@ -85,11 +97,16 @@ pub(crate) struct Identity {
 pub(crate) struct Fields {
     texts: [Option<Span>; TEXTS],
     roles: SmallVec<[Span; 4]>,
+    groups: Vec<Span>,
+    contexts: Vec<Span>,
     pub(crate) expires: Option<i64>,
     pub(crate) not_before: Option<i64>,
     pub(crate) issued: Option<i64>,
+    account: Option<i64>,
     pub(crate) for_sign_in: bool,
     pub(crate) wraps_actor: bool,
+    groups_elsewhere: bool,
+    bound: bool,
 }
 
 /// The claims with a text that rules read. The number is the place in [`Fields::texts`] and the bit in the set of seen
@@ -110,9 +127,10 @@ pub(crate) enum Text {
     Scopes,
     IdentityType,
     TokenId,
+    IdentityProvider,
 }
 
-const TEXTS: usize = 13;
+const TEXTS: usize = 14;
 
 impl Text {
     pub(crate) const fn name(self) -> &'static str {
@@ -130,6 +148,7 @@ impl Text {
             Self::Scopes => "scp",
             Self::IdentityType => "idtyp",
             Self::TokenId => "uti",
+            Self::IdentityProvider => "idp",
         }
     }
 }
@@ -137,7 +156,9 @@ impl Text {
 impl RawClaims {
     pub(crate) fn parse(payload: Vec<u8>) -> Result<Self, Rejection> {
         let mut buffer = String::from_utf8(payload).map_err(|_| Rejection::ClaimsMalformed)?;
-        let payload_length = u32::try_from(buffer.len()).map_err(|_| Rejection::TooLarge)?;
+        // Half of what a span can address: what was written with escapes is copied behind the payload.
+        let payload_length = u16::try_from(buffer.len()).ok().filter(|&length| length <= u16::MAX / 2);
+        let payload_length = payload_length.ok_or(Rejection::TooLarge)?;
         let mut extra = String::new();
         let mut refusal = Rejection::ClaimsMalformed;
         let mut deserializer = serde_json::Deserializer::from_str(&buffer);
@@ -162,7 +183,8 @@ impl RawClaims {
     }
 
     fn at(&self, span: Span) -> &str {
-        &self.buffer[span.start as usize..(span.start + span.length) as usize]
+        let start = usize::from(span.start);
+        &self.buffer[start..start + usize::from(span.length)]
     }
 
     pub(crate) fn text(&self, claim: Text) -> Option<&str> {
@@ -256,6 +278,61 @@ impl Claims {
         self.text(Text::AuthorizedPartyAcr).or_else(|| self.text(Text::ApplicationIdAcr))
     }
 
+    /// [`Claims::client_authentication`] as one of the three things it can be; none if absent or something else.
+    #[must_use]
+    pub fn client_authenticated_by(&self) -> Option<ClientAuthentication> {
+        match self.client_authentication()? {
+            "0" => Some(ClientAuthentication::None),
+            "1" => Some(ClientAuthentication::Secret),
+            "2" => Some(ClientAuthentication::Certificate),
+            _ => None,
+        }
+    }
+
+    /// Whether the user is a guest of the tenant: claim `acct` where the API asked for it as an optional claim, or else
+    /// an `idp` other than the tenant's own issuer. Never so for an application.
+    ///
+    /// Entra leaves `idp` out, or repeats `iss` in it, for users of the tenant itself. A v2.0 token may name the tenant's
+    /// v1.0 issuer there, which is the same place.
+    #[must_use]
+    pub fn is_guest(&self) -> bool {
+        if self.kind() == TokenKind::App {
+            return false;
+        }
+        match (self.raw.fields.account, self.text(Text::IdentityProvider)) {
+            (Some(account), _) => account != 0,
+            (None, None) => false,
+            (None, Some(provider)) => {
+                let tenant = self.text(Text::Tenant).unwrap_or_default();
+                let own = provider.strip_prefix("https://sts.windows.net/").and_then(|rest| rest.strip_suffix('/'));
+                provider != self.issuer() && own != Some(tenant)
+            }
+        }
+    }
+
+    /// The values of claim `groups`: object ids, unless the registration asks for names.
+    pub fn groups(&self) -> impl Iterator<Item = &str> {
+        self.raw.fields.groups.iter().map(|&span| self.raw.at(span))
+    }
+
+    /// Whether the user is in more groups than a token holds (200; 6 in the implicit flow), so that `groups` is left out
+    /// and somebody would have to ask Microsoft Graph: claims `_claim_names` and `hasgroups`.
+    #[must_use]
+    pub fn groups_are_elsewhere(&self) -> bool {
+        self.raw.fields.groups_elsewhere
+    }
+
+    /// The authentication contexts that were satisfied at sign-in: claim `acrs`.
+    pub fn authentication_contexts(&self) -> impl Iterator<Item = &str> {
+        self.raw.fields.contexts.iter().map(|&span| self.raw.at(span))
+    }
+
+    /// Whether the token is bound to a key (claim `cnf`, RFC 7800): who presents it must prove that he has that key.
+    #[must_use]
+    pub fn is_bound(&self) -> bool {
+        self.raw.fields.bound
+    }
+
     /// Claim `exp`.
     #[must_use]
     pub fn expires_at(&self) -> NumericDate {
@@ -296,7 +373,7 @@ impl Claims {
     /// The payload as it was signed: a JSON object.
     #[must_use]
     pub fn payload(&self) -> &str {
-        &self.raw.buffer[..self.raw.payload_length as usize]
+        &self.raw.buffer[..usize::from(self.raw.payload_length)]
     }
 
     /// How many bytes this value occupies, for caches that count.
@@ -304,6 +381,7 @@ impl Claims {
     pub fn size(&self) -> usize {
         size_of::<Self>()
             + self.raw.buffer.len()
+            + (self.raw.fields.groups.capacity() + self.raw.fields.contexts.capacity()) * size_of::<Span>()
             + if self.raw.fields.roles.spilled() { self.raw.fields.roles.capacity() * size_of::<Span>() } else { 0 }
     }
 }

@@ -148,6 +148,9 @@ impl<'de> Visitor<'de> for HeaderVisitor {
                 }
                 "kid" => header.key_id = Some(members.next_value::<Name<'de>>()?.0.into_owned()),
                 "x5t" => header.thumbprint = Some(members.next_value::<Name<'de>>()?.0.into_owned()),
+                // Nothing here reads them, but RFC 7515 §4.1.8 and RFC 8555 §6.4.1 make them strings, and readers who do
+                // read them refuse all else.
+                "x5t#S256" | "url" => drop(members.next_value::<Name<'de>>()?),
                 "typ" => {
                     // Entra writes JWT; at+jwt, dpop+jwt, logout+jwt and the rest are other kinds of token.
                     if members.next_value::<Name<'de>>()?.0 != "JWT" {

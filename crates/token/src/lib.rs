@@ -34,7 +34,10 @@ pub mod assertion;
 mod assertion_signer;
 mod base64url;
 mod certificate;
+mod certificate_chain;
 mod claims;
+mod digest;
+mod federated_assertion;
 mod id;
 mod issuer;
 mod json;
@@ -57,7 +60,10 @@ pub use base64url::{
     Base64Error, base64_decode_lenient, base64_encode_standard, base64url_decode_strict, base64url_encode,
 };
 pub use certificate::{Certificate, CertificateError};
-pub use claims::{Claims, TokenKind, TokenVersion};
+pub use certificate_chain::{ChainError, verify_certificate_chain};
+pub use claims::{Claims, ClientAuthentication, TokenKind, TokenVersion};
+pub use digest::sha256;
+pub use federated_assertion::{FederatedAssertion, FederatedAssertionError, MAX_FEDERATED_ASSERTION_BYTES};
 pub use id::{ClientId, IdError, ObjectId, TenantId};
 pub use json::{DuplicateMember, StrictJsonError, parse_strict_object};
 pub use jws::{MAX_TOKEN_BYTES, UnverifiedJws};

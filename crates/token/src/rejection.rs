@@ -130,6 +130,21 @@ pub enum Rejection {
     /// A user's token without any of the scopes that the policy wants.
     #[error("the token has none of the scopes that are wanted")]
     ScopeMissing,
+    /// The calling application proved itself in a way that the policy does not take (`azpacr`, `appidacr`).
+    #[error("the policy does not take the way in which the application proved itself")]
+    ClientAuthenticationNotAllowed,
+    /// The user is a guest of the tenant, and the policy takes none.
+    #[error("the policy takes no guests")]
+    GuestNotAllowed,
+    /// The user is in none of the groups that are wanted.
+    #[error("the user is in none of the groups that are wanted")]
+    GroupMissing,
+    /// The user is in more groups than the token holds, so nobody can tell from it whether the wanted one is among them.
+    #[error("the user is in more groups than the token holds, and a group is wanted")]
+    GroupOverage,
+    /// The sign-in satisfied not every authentication context that is wanted (`acrs`): 401 with a claims challenge.
+    #[error("the sign-in lacks an authentication context that is wanted")]
+    AuthenticationContextMissing,
 }
 
 impl Rejection {
@@ -178,6 +193,11 @@ impl Rejection {
             Self::NoPermission => "no_permission",
             Self::RoleMissing => "role_missing",
             Self::ScopeMissing => "scope_missing",
+            Self::ClientAuthenticationNotAllowed => "client_authentication_not_allowed",
+            Self::GuestNotAllowed => "guest_not_allowed",
+            Self::GroupMissing => "group_missing",
+            Self::GroupOverage => "group_overage",
+            Self::AuthenticationContextMissing => "authentication_context_missing",
         }
     }
 
@@ -196,11 +216,21 @@ impl Rejection {
     }
 
     /// Whether the token is genuine and meant for this API, but its bearer may not do this: 403, not 401 (RFC 6750 §3.1).
+    ///
+    /// A missing authentication context is not among them: the same caller may sign in anew and pass.
     #[must_use]
     pub const fn is_forbidden(&self) -> bool {
         matches!(
             self,
-            Self::KindNotAllowed | Self::ClientNotAllowed | Self::NoPermission | Self::RoleMissing | Self::ScopeMissing
+            Self::KindNotAllowed
+                | Self::ClientNotAllowed
+                | Self::NoPermission
+                | Self::RoleMissing
+                | Self::ScopeMissing
+                | Self::ClientAuthenticationNotAllowed
+                | Self::GuestNotAllowed
+                | Self::GroupMissing
+                | Self::GroupOverage
         )
     }
 }
@@ -212,7 +242,7 @@ mod tests {
     use super::*;
 
     /// One of each variant, in the order of the enum.
-    const ALL: [Rejection; 41] = [
+    const ALL: [Rejection; 46] = [
         Rejection::TooLarge,
         Rejection::NotCompactJws,
         Rejection::Base64("header"),
@@ -254,6 +284,11 @@ mod tests {
         Rejection::NoPermission,
         Rejection::RoleMissing,
         Rejection::ScopeMissing,
+        Rejection::ClientAuthenticationNotAllowed,
+        Rejection::GuestNotAllowed,
+        Rejection::GroupMissing,
+        Rejection::GroupOverage,
+        Rejection::AuthenticationContextMissing,
     ];
 
     /// Whether `ALL` is complete: a new variant does not compile here until it stands in both lists.
@@ -300,6 +335,11 @@ mod tests {
             Rejection::NoPermission => 38,
             Rejection::RoleMissing => 39,
             Rejection::ScopeMissing => 40,
+            Rejection::ClientAuthenticationNotAllowed => 41,
+            Rejection::GuestNotAllowed => 42,
+            Rejection::GroupMissing => 43,
+            Rejection::GroupOverage => 44,
+            Rejection::AuthenticationContextMissing => 45,
         }
     }
 
@@ -333,7 +373,17 @@ mod tests {
     #[test]
     fn forbidden_is_what_is_asked_after_everything_else() {
         let forbidden: Vec<_> = ALL.iter().filter(|rejection| rejection.is_forbidden()).map(Rejection::code).collect();
-        let expected = ["kind_not_allowed", "client_not_allowed", "no_permission", "role_missing", "scope_missing"];
+        let expected = [
+            "kind_not_allowed",
+            "client_not_allowed",
+            "no_permission",
+            "role_missing",
+            "scope_missing",
+            "client_authentication_not_allowed",
+            "guest_not_allowed",
+            "group_missing",
+            "group_overage",
+        ];
         assert_eq!(forbidden, expected);
     }
 }

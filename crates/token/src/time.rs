@@ -132,32 +132,76 @@ impl Clock for FakeClock {
     }
 }
 
-/// The machine's clock, moved by an offset that can be changed while it runs: what `--lab` and the demo turn.
-/// Clones share the offset.
+/// The machine's clock, moved by an offset that can be changed while it runs, or stopped: what `--lab` and the demo turn.
+/// Clones share the time.
 #[derive(Debug, Clone, Default)]
-pub struct OffsetClock(Arc<AtomicI64>);
+pub struct OffsetClock(Arc<Turned>);
+
+#[derive(Debug)]
+struct Turned {
+    offset: AtomicI64,
+    /// Where it stands; [`RUNNING`] while it runs.
+    stopped_at: AtomicI64,
+}
+
+/// No clock stands here: it is before everything.
+const RUNNING: i64 = i64::MIN;
+
+impl Default for Turned {
+    fn default() -> Self {
+        Self { offset: AtomicI64::new(0), stopped_at: AtomicI64::new(RUNNING) }
+    }
+}
 
 impl OffsetClock {
-    /// Moves the time forward by so many seconds, back if negative.
+    /// Moves the time forward by so many seconds, back if negative. A stopped clock stands there then.
     pub fn advance_seconds(&self, seconds: i64) {
-        self.0.fetch_add(seconds.saturating_mul(NANOS), Ordering::SeqCst);
+        let nanos = seconds.saturating_mul(NANOS);
+        self.0.offset.fetch_add(nanos, Ordering::SeqCst);
+        if self.is_frozen() {
+            self.0.stopped_at.fetch_add(nanos, Ordering::SeqCst);
+        }
     }
 
-    /// Shows the machine's time again.
+    /// Stops the clock at the time it shows.
+    pub fn freeze(&self) {
+        let now = self.now().0;
+        self.0.stopped_at.store(now, Ordering::SeqCst);
+    }
+
+    /// Lets a stopped clock run on from where it stands.
+    pub fn thaw(&self) {
+        let stopped_at = self.0.stopped_at.swap(RUNNING, Ordering::SeqCst);
+        if stopped_at != RUNNING {
+            self.0.offset.store(stopped_at.saturating_sub(SystemClock.now().0), Ordering::SeqCst);
+        }
+    }
+
+    /// Whether it stands still.
+    #[must_use]
+    pub fn is_frozen(&self) -> bool {
+        self.0.stopped_at.load(Ordering::SeqCst) != RUNNING
+    }
+
+    /// Shows the machine's time again, and runs.
     pub fn reset(&self) {
-        self.0.store(0, Ordering::SeqCst);
+        self.0.stopped_at.store(RUNNING, Ordering::SeqCst);
+        self.0.offset.store(0, Ordering::SeqCst);
     }
 
-    /// By how many seconds the time is moved.
+    /// By how many seconds the time is moved; of a stopped clock, when it stopped.
     #[must_use]
     pub fn offset_seconds(&self) -> i64 {
-        self.0.load(Ordering::SeqCst) / NANOS
+        self.0.offset.load(Ordering::SeqCst) / NANOS
     }
 }
 
 impl Clock for OffsetClock {
     fn now(&self) -> Timestamp {
-        Timestamp(SystemClock.now().0.saturating_add(self.0.load(Ordering::SeqCst)))
+        match self.0.stopped_at.load(Ordering::SeqCst) {
+            RUNNING => Timestamp(SystemClock.now().0.saturating_add(self.0.offset.load(Ordering::SeqCst))),
+            stopped_at => Timestamp(stopped_at),
+        }
     }
 }
 
@@ -169,6 +213,21 @@ mod tests {
     fn seconds_round_down_on_both_sides_of_the_epoch() {
         assert_eq!(Timestamp::from_nanos(1_999_999_999).as_unix_seconds(), 1);
         assert_eq!(Timestamp::from_nanos(-1).as_unix_seconds(), -1);
+    }
+
+    #[test]
+    fn a_stopped_clock_stands_moves_when_it_is_moved_and_runs_on_from_there() {
+        let clock = OffsetClock::default();
+        clock.freeze();
+        let stopped = clock.now();
+        assert_eq!(clock.now(), stopped);
+        clock.advance_seconds(3600);
+        assert_eq!(clock.now(), stopped.plus(Duration::from_secs(3600)));
+        clock.thaw();
+        assert!(!clock.is_frozen() && clock.now() >= stopped.plus(Duration::from_secs(3600)));
+        clock.freeze();
+        clock.reset();
+        assert!(!clock.is_frozen() && clock.offset_seconds() == 0);
     }
 
     #[test]

@@ -85,9 +85,10 @@ impl std::fmt::Debug for SecretHash {
     }
 }
 
-/// Hashes client secrets and seals private keys.
+/// Hashes client secrets, names people and seals private keys.
 pub struct Vault {
     secrets: hmac::Key,
+    pseudonyms: hmac::Key,
     sealing: LessSafeKey,
 }
 
@@ -119,9 +120,11 @@ impl Vault {
     /// [`VaultError::Key`] if the crypto library refuses a key of the right size, which it does not.
     pub fn new(root: &RootKey) -> Result<Self, VaultError> {
         let secrets = derive(root, b"client secret hash")?;
+        let pseudonyms = derive(root, b"pseudonym")?;
         let sealing = derive(root, b"sealed at rest")?;
         Ok(Self {
             secrets: hmac::Key::new(hmac::HMAC_SHA256, secrets.as_ref()),
+            pseudonyms: hmac::Key::new(hmac::HMAC_SHA256, pseudonyms.as_ref()),
             sealing: LessSafeKey::new(UnboundKey::new(&AES_256_GCM, sealing.as_ref()).map_err(|_| VaultError::Key)?),
         })
     }
@@ -133,6 +136,15 @@ impl Vault {
         let mut bytes = [0; 32];
         bytes.copy_from_slice(tag.as_ref());
         SecretHash(bytes)
+    }
+
+    /// A name for `identity` that only the holder of the root key can compute: the same for the same bytes, and nothing
+    /// leads back from it.
+    #[must_use]
+    pub fn pseudonym(&self, identity: &[u8]) -> [u8; 32] {
+        let mut bytes = [0; 32];
+        bytes.copy_from_slice(hmac::sign(&self.pseudonyms, identity).as_ref());
+        bytes
     }
 
     /// Encrypts with AES-256-GCM: nonce, ciphertext, tag. `context` names what is sealed and must be given to open it,
@@ -188,6 +200,14 @@ mod tests {
             assert!(!hash.matches(&vault(1).hash_secret(other)), "{other:?}");
         }
         assert!(!hash.matches(&vault(2).hash_secret("s3cret")));
+    }
+
+    #[test]
+    fn a_pseudonym_is_no_secrets_hash_and_depends_on_the_root_key() {
+        assert_eq!(vault(1).pseudonym(b"alice"), vault(1).pseudonym(b"alice"));
+        assert_ne!(vault(1).pseudonym(b"alice"), vault(1).pseudonym(b"bob"));
+        assert_ne!(vault(1).pseudonym(b"alice"), vault(2).pseudonym(b"alice"));
+        assert_ne!(&vault(1).pseudonym(b"alice"), vault(1).hash_secret("alice").as_bytes());
     }
 
     #[test]

@@ -64,7 +64,7 @@ pub fn verify(raw: &str, keys: &KeySet, validator: &Validator, now: Timestamp) -
 /// Verifies whose token this is and that it is meant for this API now, without asking what its bearer may do.
 ///
 /// # Errors
-/// Every [`Rejection`] but those of [`Rejection::is_forbidden`].
+/// Every [`Rejection`] but those of [`Rejection::is_forbidden`] and [`Rejection::AuthenticationContextMissing`].
 pub fn authenticate(
     raw: &str,
     keys: &KeySet,
@@ -111,7 +111,7 @@ fn validate(
     // The tenant is recognised as a GUID before any issuer is looked at with it.
     let tenant_text = claims.required(Text::Tenant)?;
     let tenant = TenantId::from_uuid(parse_canonical(tenant_text).ok_or(Rejection::TenantMalformed)?);
-    if !validator.tenants.contains(&tenant) {
+    if !validator.takes_tenant(tenant) {
         return Err(Rejection::TenantNotAllowed);
     }
     let issuer = claims.required(Text::Issuer)?;

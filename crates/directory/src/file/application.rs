@@ -13,7 +13,7 @@ use super::tenant::{FileWide, Unique};
 use super::tree::{Tree, to_map};
 use super::view::View;
 use crate::model::read_registration;
-use crate::{Application, MICROSOFT_GRAPH};
+use crate::{Application, MICROSOFT_GRAPH, ServicePrincipalKind};
 
 /// One registration.
 #[derive(Debug, Clone)]
@@ -35,10 +35,13 @@ pub(super) struct PrincipalEntry {
     pub(super) account_enabled: Option<bool>,
     pub(super) app_role_assignment_required: Option<bool>,
     pub(super) names: Option<Vec<String>>,
+    pub(super) own_signing_key: Option<bool>,
+    pub(super) kind: Option<ServicePrincipalKind>,
 }
 
 /// Members of an entry that are read apart from the document.
-const APART: [&str; 4] = ["passwordCredentials", "keyCredentials", "federatedIdentityCredentials", "servicePrincipal"];
+const APART: [&str; 5] =
+    ["passwordCredentials", "keyCredentials", "federatedIdentityCredentials", "servicePrincipal", "ownSigningKey"];
 
 pub(super) fn read_all(
     views: &[View<'_>],
@@ -74,7 +77,15 @@ fn read(
     });
     let key = app_id.unwrap_or(ClientId::from_uuid(uuid::Uuid::nil()));
     let credentials = credentials::read(&mut fields, key, issues);
-    let principal = read_own_principal(fields.get("servicePrincipal"), view, key, issues);
+    let mut principal = read_own_principal(fields.get("servicePrincipal"), view, key, issues);
+    if let Some(own) = fields.get("ownSigningKey")
+        && let Some(stated) = own.flag(issues)
+    {
+        match &mut principal {
+            Some(principal) => principal.own_signing_key = Some(stated),
+            None => issues.error(&own.at, "a key of its own without a service principal", "remove one of the two"),
+        }
+    }
 
     let mut document = to_map(fields.members);
     for name in APART {
@@ -153,7 +164,7 @@ fn read_own_principal(
 
 impl PrincipalEntry {
     /// An instance of which nothing more is stated.
-    fn of(at: At, app_id: ClientId) -> Self {
+    pub(super) fn of(at: At, app_id: ClientId) -> Self {
         Self {
             at,
             app_id,
@@ -162,6 +173,8 @@ impl PrincipalEntry {
             account_enabled: None,
             app_role_assignment_required: None,
             names: None,
+            own_signing_key: None,
+            kind: None,
         }
     }
 }
@@ -174,6 +187,7 @@ fn read_principal(view: &View<'_>, app_id: ClientId, issues: &mut Issues) -> Opt
     entry.display_name = fields.get("displayName").and_then(|view| view.name(issues)).map(str::to_owned);
     entry.account_enabled = fields.get("accountEnabled").and_then(|view| view.flag(issues));
     entry.app_role_assignment_required = fields.get("appRoleAssignmentRequired").and_then(|view| view.flag(issues));
+    entry.own_signing_key = fields.get("ownSigningKey").and_then(|view| view.flag(issues));
     entry.names = fields.get("servicePrincipalNames").map(|view| {
         let names = view.items(issues);
         let names = names.iter().filter_map(|view| view.name(issues)).map(str::to_owned);

@@ -11,7 +11,7 @@ use crate::model::derived_uuid;
 use crate::{ClientCertificate, FederatedCredential};
 
 /// An application's credentials.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct CredentialEntries {
     pub(super) secrets: Vec<SecretEntry>,
     pub(super) certificates: Vec<ClientCertificate>,
@@ -189,6 +189,11 @@ fn from_pem(text: &str, at: &At, issues: &mut Issues) -> Option<Certificate> {
             None
         }
     }
+}
+
+/// A certificate in PEM: its DER.
+pub(super) fn certificate_in_pem(view: &View<'_>, issues: &mut Issues) -> Option<Vec<u8>> {
+    from_pem(view.text(issues)?, &view.at, issues).map(|certificate| certificate.der().to_vec())
 }
 
 fn from_base64(view: &View<'_>, issues: &mut Issues) -> Option<Certificate> {

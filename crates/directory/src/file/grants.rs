@@ -8,12 +8,13 @@ use countersign_token::{ClientId, ObjectId};
 use uuid::Uuid;
 
 use super::application::{ApplicationEntry, PrincipalEntry};
+use super::groups::{GroupEntry, Member, MemberEntry};
 use super::issue::{At, Issues, did_you_mean};
-use super::tenant::UserEntry;
+use super::users::UserEntry;
 use super::view::View;
 use crate::{Application, DEFAULT_ACCESS, MICROSOFT_GRAPH, microsoft_graph};
 
-/// An application or user, by whatever it was called.
+/// An application, user or group, by whatever it was called.
 #[derive(Debug, Clone)]
 pub(super) enum Named<Id> {
     /// It is in the file (or is Microsoft Graph).
@@ -27,9 +28,10 @@ pub(super) enum Named<Id> {
 pub(super) enum Holder {
     Client(Named<ClientId>),
     User(Named<ObjectId>),
+    Group(Named<ObjectId>),
 }
 
-/// `{client, resource, role}`, or `{user, resource, role}`.
+/// `{client, resource, role}`, or with `user` or `group` instead of `client`.
 #[derive(Debug, Clone)]
 pub(super) struct AssignmentEntry {
     pub(super) at: At,
@@ -53,6 +55,7 @@ pub(super) struct Names<'a> {
     applications: &'a [ApplicationEntry],
     principals: &'a [PrincipalEntry],
     users: &'a [UserEntry],
+    groups: &'a [GroupEntry],
 }
 
 impl<'a> Names<'a> {
@@ -60,8 +63,9 @@ impl<'a> Names<'a> {
         applications: &'a [ApplicationEntry],
         principals: &'a [PrincipalEntry],
         users: &'a [UserEntry],
+        groups: &'a [GroupEntry],
     ) -> Self {
-        Self { applications, principals, users }
+        Self { applications, principals, users, groups }
     }
 
     fn declared(&self, named: &Named<ClientId>) -> Option<&Application> {
@@ -116,17 +120,58 @@ impl<'a> Names<'a> {
         }
     }
 
-    fn user(&self, view: &View<'_>, issues: &mut Issues) -> Option<Named<ObjectId>> {
-        let text = view.name(issues)?;
+    fn known_user(&self, text: &str) -> Option<ObjectId> {
         let id = text.parse().ok();
         let means = |entry: &&UserEntry| match id {
             Some(id) => entry.user.object_id == id,
             None => entry.user.user_principal_name.to_lowercase() == text.to_lowercase(),
         };
-        Some(match self.users.iter().find(means) {
-            Some(entry) => Named::Here(entry.user.object_id),
+        self.users.iter().find(means).map(|entry| entry.user.object_id)
+    }
+
+    fn user(&self, view: &View<'_>, issues: &mut Issues) -> Option<Named<ObjectId>> {
+        let text = view.name(issues)?;
+        Some(match self.known_user(text) {
+            Some(id) => Named::Here(id),
             None => Named::Elsewhere(view.at.clone(), text.to_owned()),
         })
+    }
+
+    fn known_group(&self, text: &str) -> Option<ObjectId> {
+        let id = text.parse().ok();
+        let means = |entry: &&GroupEntry| match id {
+            Some(id) => entry.group.object_id == id,
+            None => entry.group.display_name == text,
+        };
+        self.groups.iter().find(means).map(|entry| entry.group.object_id)
+    }
+
+    pub(super) fn group(&self, view: &View<'_>, issues: &mut Issues) -> Option<Named<ObjectId>> {
+        let text = view.name(issues)?;
+        Some(match self.known_group(text) {
+            Some(id) => Named::Here(id),
+            None => Named::Elsewhere(view.at.clone(), text.to_owned()),
+        })
+    }
+
+    /// A member of a group: a user by sign-in name, a group or an application by name, or any of them by id.
+    pub(super) fn member(&self, view: &View<'_>, issues: &mut Issues) -> Option<MemberEntry> {
+        let text = view.name(issues)?;
+        let who = match (self.known_user(text), self.known_group(text)) {
+            (Some(user), _) => Member::User(user),
+            (None, Some(group)) => {
+                if self.applications.iter().any(|entry| entry.application.display_name() == text) {
+                    let what = format!("`{text}` is the name of a group and of an application");
+                    issues.error(&view.at, what, "write the group's id or the application's appId");
+                }
+                Member::Group(group)
+            }
+            (None, None) => match self.application(view, issues)? {
+                Named::Here(client) => Member::Client(client),
+                Named::Elsewhere(_, text) => Member::Elsewhere(text),
+            },
+        };
+        Some(MemberEntry { at: view.at.clone(), who })
     }
 }
 
@@ -136,19 +181,21 @@ pub(super) fn read_assignments(views: &[View<'_>], names: &Names<'_>, issues: &m
 
 fn read_assignment(view: &View<'_>, names: &Names<'_>, issues: &mut Issues) -> Option<AssignmentEntry> {
     let mut fields = view.object(issues)?;
-    let (client, user) = (fields.get("client"), fields.get("user"));
+    let holders = [fields.get("client"), fields.get("user"), fields.get("group")];
     let resource = fields.required("resource", issues).and_then(|view| names.application(&view, issues));
     let role = fields.required("role", issues).and_then(|view| Some((view.name(issues)?.to_owned(), view.at)));
     fields.refuse_others(issues);
-    let holder = match (client, user) {
-        (Some(view), None) => names.application(&view, issues).map(Holder::Client),
-        (None, Some(view)) => names.user(&view, issues).map(Holder::User),
-        (None, None) => {
-            issues.error(&fields.at, "`client` is missing", "add it, or `user` for a role that a user holds");
+    let holder = match holders {
+        [Some(view), None, None] => names.application(&view, issues).map(Holder::Client),
+        [None, Some(view), None] => names.user(&view, issues).map(Holder::User),
+        [None, None, Some(view)] => names.group(&view, issues).map(Holder::Group),
+        [None, None, None] => {
+            let mend = "add it, or `user` or `group` for a role that a user or a group holds";
+            issues.error(&fields.at, "`client` is missing", mend);
             None
         }
-        (Some(_), Some(view)) => {
-            issues.error(&view.at, "both `client` and `user`", "write one entry for each");
+        [_, Some(view), _] | [_, _, Some(view)] => {
+            issues.error(&view.at, "more than one of `client`, `user` and `group`", "write one entry for each");
             None
         }
     };
@@ -226,11 +273,15 @@ pub(super) fn find_role(
         issues.error(at, format!("`{resource}` declares no app role `{text}`"), mend);
         return None;
     };
-    let (kind, who) = match holder {
-        Holder::Client(_) => (AllowedMemberType::Application, "applications"),
-        Holder::User(_) => (AllowedMemberType::User, "users"),
+    let kind = match holder {
+        Holder::Client(_) => Some((AllowedMemberType::Application, "applications")),
+        Holder::User(_) => Some((AllowedMemberType::User, "users")),
+        // Either kind may be in a group; each member gets what its own kind may hold.
+        Holder::Group(_) => None,
     };
-    if !role.allowed_member_types.contains(&kind) {
+    if let Some((kind, who)) = kind
+        && !role.allowed_member_types.contains(&kind)
+    {
         let what = format!("the app role `{text}` of `{resource}` is not for {who}");
         issues.error(at, what, format!("add {kind:?} to its `allowedMemberTypes`, or assign another role"));
         return None;

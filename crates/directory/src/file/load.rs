@@ -3,17 +3,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use countersign_token::{ClientId, ObjectId, TenantId, Timestamp, Vault};
+use countersign_token::{ClientId, TenantId, Timestamp, Vault};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::application::{ApplicationEntry, PrincipalEntry};
-use super::grants::{AssignmentEntry, GrantEntry, Holder, Named, find_role, find_scope};
 use super::issue::{At, Issues};
-use super::tenant::{TenantEntry, UserEntry};
+use super::tenant::TenantEntry;
+use super::users::UserEntry;
 use super::{DirectoryFile, DirectoryFileError};
 use crate::{
-    AppRoleAssignment, ClientSecret, Commit, Directory, PasswordError, PasswordHash, PasswordHasher, PermissionGrant,
-    Principal, ServicePrincipal, StoreError, Transaction,
+    ClientSecret, Commit, Directory, PasswordError, PasswordHash, PasswordHasher, ServicePrincipal, StoreError,
+    Transaction,
 };
 
 /// How long a secret is valid whose end the file does not state; Graph's default.
@@ -38,7 +38,9 @@ pub struct LoadReport {
     pub tenants: usize,
     /// Users.
     pub users: usize,
-    /// Registrations.
+    /// Groups.
+    pub groups: usize,
+    /// Registrations, managed identities among them.
     pub applications: usize,
     /// Client secrets.
     pub secrets: usize,
@@ -103,16 +105,17 @@ impl DirectoryFile {
     }
 }
 
-struct Loading<'l, T> {
-    tx: &'l mut T,
-    context: &'l LoadContext<'l>,
-    issues: Issues,
-    report: LoadReport,
+/// A file on its way into a transaction; the second half of it is in [`super::load_grants`].
+pub(super) struct Loading<'l, T> {
+    pub(super) tx: &'l mut T,
+    pub(super) context: &'l LoadContext<'l>,
+    pub(super) issues: Issues,
+    pub(super) report: LoadReport,
 }
 
 impl<T: Transaction> Loading<'_, T> {
     /// A clash with what the directory has is the file's to mend; anything else is the store's.
-    fn settle(&mut self, at: &At, outcome: Result<(), StoreError>) -> Result<bool, StoreError> {
+    pub(super) fn settle(&mut self, at: &At, outcome: Result<(), StoreError>) -> Result<bool, StoreError> {
         match outcome {
             Ok(()) => Ok(true),
             Err(StoreError::AlreadyExists(record)) => {
@@ -126,9 +129,10 @@ impl<T: Transaction> Loading<'_, T> {
 
     async fn tenant(&mut self, entry: &TenantEntry) -> Result<(), LoadError> {
         let stored = self.tx.tenant(entry.tenant.id).await?;
+        let tenant = entry.stated.over(&entry.tenant, stored.as_ref());
         let outcome = match &stored {
-            None => self.tx.insert_tenant(&entry.tenant).await,
-            Some(stored) if *stored != entry.tenant => self.tx.update_tenant(&entry.tenant).await,
+            None => self.tx.insert_tenant(&tenant).await,
+            Some(stored) if *stored != tenant => self.tx.update_tenant(&tenant).await,
             Some(_) => Ok(()),
         };
         if !self.settle(&entry.at, outcome)? {
@@ -145,8 +149,8 @@ impl<T: Transaction> Loading<'_, T> {
     }
 
     async fn user(&mut self, entry: &UserEntry) -> Result<(), LoadError> {
-        let mut user = entry.user.clone();
-        let stored = self.tx.user(user.tenant, user.object_id).await?;
+        let stored = self.tx.user(entry.user.tenant, entry.user.object_id).await?;
+        let mut user = entry.stated.over(&entry.user, stored.as_ref());
         let stored_hash = stored.as_ref().and_then(|stored| stored.password_hash.clone());
         user.password_hash = match &entry.password {
             Some(password) => Some(hashed(&self.context.passwords, password, stored_hash).await?),
@@ -237,7 +241,7 @@ impl<T: Transaction> Loading<'_, T> {
         Ok(())
     }
 
-    async fn principal(&mut self, tenant: TenantId, entry: &PrincipalEntry) -> Result<(), LoadError> {
+    pub(super) async fn principal(&mut self, tenant: TenantId, entry: &PrincipalEntry) -> Result<(), LoadError> {
         let Some(application) = self.tx.application(entry.app_id).await? else {
             let what = format!("{} is not the appId of a known application", entry.app_id);
             self.issues.error(&entry.at, what, "register it in its home tenant first");
@@ -263,6 +267,8 @@ impl<T: Transaction> Loading<'_, T> {
         principal.account_enabled = entry.account_enabled.unwrap_or(principal.account_enabled);
         principal.app_role_assignment_required =
             entry.app_role_assignment_required.unwrap_or(principal.app_role_assignment_required);
+        principal.kind = entry.kind.unwrap_or(principal.kind);
+        principal.own_signing_key = entry.own_signing_key.unwrap_or(principal.own_signing_key);
         if let Some(names) = &entry.names {
             principal.names =
                 names.iter().filter(|name| !application.identifier_uris().contains(name)).cloned().collect();
@@ -274,125 +280,6 @@ impl<T: Transaction> Loading<'_, T> {
         };
         self.settle(&entry.at, outcome)?;
         Ok(())
-    }
-
-    async fn tenants_grants(&mut self, entry: &TenantEntry) -> Result<(), LoadError> {
-        let tenant = entry.tenant.id;
-        for principal in &entry.service_principals {
-            self.principal(tenant, principal).await?;
-        }
-        if !self.issues.are_none() {
-            // What is missing now would be named again by every grant that needs it.
-            return Ok(());
-        }
-        for assignment in &entry.assignments {
-            self.assignment(tenant, assignment).await?;
-        }
-        for grant in &entry.grants {
-            self.grant(tenant, grant).await?;
-        }
-        Ok(())
-    }
-
-    async fn assignment(&mut self, tenant: TenantId, entry: &AssignmentEntry) -> Result<(), LoadError> {
-        let principal = match &entry.holder {
-            Holder::Client(named) => self
-                .service_principal(tenant, named, &entry.at)
-                .await?
-                .map(|client| Principal::ServicePrincipal(client.object_id)),
-            Holder::User(named) => self.person(tenant, named).await?.map(Principal::User),
-        };
-        let resource = self.service_principal(tenant, &entry.resource, &entry.at).await?;
-        let (Some(principal), Some(resource)) = (principal, resource) else { return Ok(()) };
-        let Some(application) = self.tx.application(resource.app_id).await? else { return Ok(()) };
-        let (at, role) = &entry.role;
-        let Some(role) = find_role(&application, role, &entry.holder, at, &mut self.issues) else { return Ok(()) };
-        let held = self.tx.app_role_assignments_of(tenant, principal.object_id()).await?;
-        if !held.iter().any(|held| held.resource == resource.object_id && held.app_role_id == role) {
-            let assignment = AppRoleAssignment::new(tenant, principal, resource.object_id, role, self.context.now);
-            self.tx.assign_app_role(&assignment).await?;
-        }
-        self.report.app_role_assignments += 1;
-        Ok(())
-    }
-
-    async fn grant(&mut self, tenant: TenantId, entry: &GrantEntry) -> Result<(), LoadError> {
-        let client = self.service_principal(tenant, &entry.client, &entry.at).await?;
-        let resource = self.service_principal(tenant, &entry.resource, &entry.at).await?;
-        let user = match &entry.user {
-            Some(named) => match self.person(tenant, named).await? {
-                Some(user) => Some(user),
-                None => return Ok(()),
-            },
-            None => None,
-        };
-        let (Some(client), Some(resource)) = (client, resource) else { return Ok(()) };
-        let Some(application) = self.tx.application(resource.app_id).await? else { return Ok(()) };
-        let mut declared = true;
-        for (at, scope) in &entry.scopes {
-            declared &= find_scope(&application, scope, at, &mut self.issues);
-        }
-        if !declared {
-            return Ok(());
-        }
-        let scopes = entry.scopes.iter().map(|(_, scope)| scope.clone());
-        let grant = PermissionGrant::new(tenant, client.object_id, resource.object_id, user, scopes);
-        let known = self.tx.permission_grants_of(tenant, client.object_id).await?;
-        let same = |known: &PermissionGrant| {
-            known.resource == grant.resource && known.user == grant.user && known.scopes == grant.scopes
-        };
-        if !known.iter().any(same) {
-            self.tx.put_permission_grant(&grant).await?;
-        }
-        self.report.permission_grants += 1;
-        Ok(())
-    }
-
-    /// The service principal of an application, by client id, identifier URI or name.
-    async fn service_principal(
-        &mut self,
-        tenant: TenantId,
-        named: &Named<ClientId>,
-        at: &At,
-    ) -> Result<Option<ServicePrincipal>, StoreError> {
-        let (at, text) = match named {
-            Named::Here(id) => (at, id.to_string()),
-            Named::Elsewhere(at, text) => (at, text.clone()),
-        };
-        if let Some(principal) = self.tx.resource(tenant, &text).await? {
-            return Ok(Some(principal));
-        }
-        let mut all = self.tx.service_principals_of(tenant).await?;
-        let names: Vec<_> = all.iter().map(|principal| principal.display_name.clone()).collect();
-        all.retain(|principal| principal.display_name == text);
-        if all.len() > 1 {
-            let ids: Vec<_> = all.iter().map(|principal| principal.app_id.to_string()).collect();
-            let what = format!("`{text}` is the name of {} applications", all.len());
-            self.issues.error(at, what, format!("write the appId: {}", ids.join(" or ")));
-            return Ok(None);
-        }
-        if all.is_empty() {
-            let otherwise = "add it to `applications`, or write its appId or its displayName exactly";
-            let mend = super::issue::did_you_mean(&text, names.iter().map(String::as_str), otherwise);
-            self.issues.error(at, format!("no application `{text}` in this tenant"), mend);
-        }
-        Ok(all.pop())
-    }
-
-    async fn person(&mut self, tenant: TenantId, named: &Named<ObjectId>) -> Result<Option<ObjectId>, StoreError> {
-        let (at, text) = match named {
-            Named::Here(id) => return Ok(Some(*id)),
-            Named::Elsewhere(at, text) => (at, text),
-        };
-        let found = match text.parse() {
-            Ok(id) => self.tx.user(tenant, id).await?,
-            Err(_) => self.tx.user_by_principal_name(tenant, text).await?,
-        };
-        if found.is_none() {
-            let mend = "add it to `users`, or write its userPrincipalName exactly";
-            self.issues.error(at, format!("no user `{text}` in this tenant"), mend);
-        }
-        Ok(found.map(|user| user.object_id))
     }
 }
 

@@ -2,15 +2,60 @@
 //!
 //! `applications` entries are Microsoft Graph `application` objects, so that the export of a real tenant can be fed in;
 //! what Graph hides (`secretText`, a certificate as PEM, a password), the file may state. Members of those objects that
-//! Graph has are kept, members that nobody knows are kept too and named in a [warning](Parsed::warnings). Everywhere else
-//! the shape is ours, and an unknown member is an error.
+//! Graph has are kept, members that nobody knows are kept too and named in a [warning](Parsed::warnings). `groups` entries
+//! are Graph `group` objects, of which a few members are kept and the others named in a warning. Everywhere else the shape
+//! is ours, and an unknown member is an error.
+//!
+//! ```yaml
+//! tenants:
+//! - tenantId: 6babcaad-604b-40ac-a9d7-9fd97c0b779f   # the one member that must be there
+//!   displayName: Contoso
+//!   domains: [contoso.onmicrosoft.com, contoso.com]
+//!   tenantRegionScope: WW
+//!   enabled: true                    # false: refused everywhere
+//!   strict: false                    # true: refuse what Entra lets pass for compatibility's sake
+//!   userConsentAllowed: true         # false: administrators consent
+//!   ownSigningKeys: true             # false: the keys that everybody shares
+//!   trustedCertificateAuthorities: [] # certificates in PEM, for clients known by subject name and issuer
+//!   users:
+//!   - userPrincipalName: alice@contoso.com
+//!     id: 11111111-1111-4111-8111-111111111111
+//!     displayName: Alice             # and givenName, surname, mail
+//!     password: correct horse
+//!     userType: Member               # or Guest
+//!     accountEnabled: true
+//!     administrator: false           # true: may consent for everybody
+//!     passwordExpired: false
+//!     mfaRequired: false
+//!     blockedByPolicy: false
+//!     groups: [Staff]                # by displayName or id
+//!   groups:
+//!   - displayName: Staff             # and id, description, securityEnabled
+//!     members: [DemoClientApp]       # sign-in names of users, names of groups and applications, or ids
+//!   applications:
+//!   - appId: a5d8f9b0-0d2e-4c8a-9d43-0f0f2d4a5c11
+//!     displayName: DemoResourceApp
+//!     ownSigningKey: false           # true: tokens for it are signed with a key published at ?appid=
+//!     servicePrincipal: {appRoleAssignmentRequired: false}
+//!     appRoles: [{id: f8d39977-e31e-460b-b92c-9cef51d14f98, value: Read, allowedMemberTypes: [Application, User]}]
+//!   - {appId: 22222222-2222-4222-8222-222222222222, displayName: DemoClientApp}
+//!   managedIdentities:
+//!   - name: Crawler                  # and clientId, id: derived from the name where they are not stated
+//!   servicePrincipals: []            # instances of applications that are at home elsewhere
+//!   appRoleAssignments:              # `client`, `user` or `group`
+//!   - {group: Staff, resource: DemoResourceApp, role: Read}
+//!   - {client: Crawler, resource: DemoResourceApp, role: Read}
+//!   oauth2PermissionGrants:
+//!   - {client: DemoClientApp, resource: Microsoft Graph, scopes: [User.Read], consentType: AllPrincipals}
+//! ```
 //!
 //! [`DirectoryFile::parse`] finds everything that can be found by looking at the file; [`DirectoryFile::load`] writes it
 //! in one transaction, so that nothing is ever half there. Loading a file again changes nothing; loading an altered one
 //! applies the difference by these rules:
 //!
-//! - What the file states wins. What it leaves out stays: registrations, secrets and grants that are only in the directory
-//!   are not removed by a file that does not name them.
+//! - What the file states wins. What it leaves out stays: registrations, secrets, members of groups and grants that are
+//!   only in the directory are not removed by a file that does not name them, and a user whom somebody has disabled is not
+//!   enabled by a file that says nothing of it. (Names, domains, region and `strict` take their defaults.)
 //! - A registration's document is replaced as a whole.
 //! - A secret is the same secret if it has the same `keyId` or, without one, the same `displayName` in its application; its
 //!   text is then replaced. Without `startDateTime` and `endDateTime` it is valid from its first loading for two years.
@@ -22,14 +67,20 @@
 mod application;
 mod credentials;
 mod grants;
+mod groups;
 mod issue;
 mod legacy;
 mod load;
+mod load_grants;
+mod managed_identity;
 mod tenant;
 mod tree;
+mod users;
 mod view;
 
 use std::sync::Arc;
+
+use countersign_token::TenantId;
 
 pub use issue::{DirectoryFileError, Issue};
 pub use load::{LoadContext, LoadError, LoadReport};
@@ -94,5 +145,10 @@ impl DirectoryFile {
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// The tenants that it describes, in its order.
+    pub fn tenants(&self) -> impl Iterator<Item = TenantId> {
+        self.tenants.iter().map(|entry| entry.tenant.id)
     }
 }

@@ -1,36 +1,75 @@
-//! The top of the file: tenants, their users, and what must be unique among all of it.
+//! The top of the file: tenants, and what must be unique among all of it.
 
 use std::collections::HashMap;
 use std::hash::Hash;
 
-use countersign_token::{ObjectId, TenantId};
-use secrecy::SecretString;
+use countersign_token::TenantId;
 
 use super::application::{self, ApplicationEntry, PrincipalEntry};
-use super::grants::{self, AssignmentEntry, GrantEntry};
+use super::credentials;
+use super::grants::{self, AssignmentEntry, GrantEntry, Names};
+use super::groups::{self, GroupEntry};
 use super::issue::{At, Issues};
+use super::managed_identity;
+use super::users::{self, MembershipEntry, UserEntry};
 use super::view::{Fields, View};
-use crate::{Argon2id, Tenant, User, derived_object_id};
+use crate::Tenant;
 
 /// One tenant and everything the file says about it.
 #[derive(Debug, Clone)]
 pub(super) struct TenantEntry {
     pub(super) at: At,
     pub(super) tenant: Tenant,
+    pub(super) stated: Stated,
     pub(super) users: Vec<UserEntry>,
     pub(super) applications: Vec<ApplicationEntry>,
     /// Instances of applications that are at home elsewhere.
     pub(super) service_principals: Vec<PrincipalEntry>,
+    pub(super) groups: Vec<GroupEntry>,
+    /// What users say of their groups.
+    pub(super) memberships: Vec<MembershipEntry>,
     pub(super) assignments: Vec<AssignmentEntry>,
     pub(super) grants: Vec<GrantEntry>,
 }
 
-/// A user; the hash in `user` is `None`, the password is beside it.
+/// What the file states of a tenant; what it leaves out stays as it is.
 #[derive(Debug, Clone)]
-pub(super) struct UserEntry {
-    pub(super) at: At,
-    pub(super) user: User,
-    pub(super) password: Option<SecretString>,
+pub(super) struct Stated {
+    enabled: Option<bool>,
+    user_consent_allowed: Option<bool>,
+    own_signing_keys: Option<bool>,
+    trusted_certificate_authorities: Option<Vec<Vec<u8>>>,
+}
+
+impl Stated {
+    fn read(fields: &mut Fields<'_>, issues: &mut Issues) -> Self {
+        let mut flag = |name| fields.get(name).and_then(|view| view.flag(issues));
+        Self {
+            enabled: flag("enabled"),
+            user_consent_allowed: flag("userConsentAllowed"),
+            own_signing_keys: flag("ownSigningKeys"),
+            trusted_certificate_authorities: fields.get("trustedCertificateAuthorities").map(|view| {
+                let items = view.items(issues);
+                items.iter().filter_map(|view| credentials::certificate_in_pem(view, issues)).collect()
+            }),
+        }
+    }
+
+    /// The tenant that the file means, where the directory has it already.
+    pub(super) fn over(&self, tenant: &Tenant, stored: Option<&Tenant>) -> Tenant {
+        let known = stored.unwrap_or(tenant);
+        Tenant {
+            enabled: self.enabled.unwrap_or(known.enabled),
+            user_consent_allowed: self.user_consent_allowed.unwrap_or(known.user_consent_allowed),
+            own_signing_keys: self.own_signing_keys.unwrap_or(known.own_signing_keys),
+            trusted_certificate_authorities: self
+                .trusted_certificate_authorities
+                .as_ref()
+                .unwrap_or(&known.trusted_certificate_authorities)
+                .clone(),
+            ..tenant.clone()
+        }
+    }
 }
 
 /// Remembers where something that must be unique was first seen.
@@ -89,9 +128,12 @@ fn read(view: &View<'_>, file_wide: &mut FileWide, issues: &mut Issues) -> Optio
     let domains = domains(&mut fields, file_wide, issues);
     let region_scope = fields.get("tenantRegionScope").and_then(|view| view.name(issues));
     let strict = fields.get("strict").and_then(|view| view.flag(issues));
+    let stated = Stated::read(&mut fields, issues);
 
     let users = fields.items("users", issues);
+    let groups = fields.items("groups", issues);
     let applications = fields.items("applications", issues);
+    let managed_identities = fields.items("managedIdentities", issues);
     let service_principals = fields.items("servicePrincipals", issues);
     let assignments = fields.items("appRoleAssignments", issues);
     let grants = fields.items("oauth2PermissionGrants", issues);
@@ -99,24 +141,44 @@ fn read(view: &View<'_>, file_wide: &mut FileWide, issues: &mut Issues) -> Optio
 
     // Ids of everything below are derived from the tenant's: without it the rest is read for its issues only.
     let tenant = id.unwrap_or(TenantId::from_uuid(uuid::Uuid::nil()));
-    let users = read_users(&users, tenant, &domains, issues);
-    let applications = application::read_all(&applications, tenant, file_wide, issues);
+    let (users, memberships) = users::read_all(&users, tenant, &domains, issues);
+    let mut applications = application::read_all(&applications, tenant, file_wide, issues);
+    applications.extend(managed_identity::read_all(&managed_identities, tenant, file_wide, issues));
     let service_principals: Vec<_> = service_principals
         .iter()
         .filter_map(|view| application::read_foreign_principal(view, tenant, &applications, issues))
         .collect();
-    let names = grants::Names::of(&applications, &service_principals, &users);
+    let (mut groups, members) = groups::read_all(&groups, tenant, issues);
+    let names = Names::of(&applications, &service_principals, &users, &groups);
+    let members: Vec<Vec<_>> =
+        members.iter().map(|views| views.iter().filter_map(|view| names.member(view, issues)).collect()).collect();
+    let memberships = users::resolve(&memberships, &names, issues);
     let assignments = grants::read_assignments(&assignments, &names, issues);
     let grants = grants::read_grants(&grants, &names, issues);
+    for (group, members) in groups.iter_mut().zip(members) {
+        group.members = members;
+    }
     let display_name = display_name.or(domains.first().map(String::as_str)).map(str::to_owned);
     let tenant = Tenant {
-        id: id?,
         display_name: display_name.unwrap_or_else(|| tenant.to_string()),
         domains,
         region_scope: region_scope.unwrap_or(Tenant::DEFAULT_REGION_SCOPE).to_owned(),
         strict: strict.unwrap_or(false),
+        own_signing_keys: true,
+        ..Tenant::new(id?, "")
     };
-    Some(TenantEntry { at: view.at.clone(), tenant, users, applications, service_principals, assignments, grants })
+    Some(TenantEntry {
+        at: view.at.clone(),
+        tenant,
+        stated,
+        users,
+        applications,
+        service_principals,
+        groups,
+        memberships,
+        assignments,
+        grants,
+    })
 }
 
 fn domains(fields: &mut Fields<'_>, file_wide: &mut FileWide, issues: &mut Issues) -> Vec<String> {
@@ -138,73 +200,4 @@ fn domains(fields: &mut Fields<'_>, file_wide: &mut FileWide, issues: &mut Issue
         domains.push(domain.to_owned());
     }
     domains
-}
-
-/// Members that Graph sends for every user and that users here do not have.
-const NOT_KEPT: [&str; 5] = ["businessPhones", "jobTitle", "mobilePhone", "officeLocation", "preferredLanguage"];
-
-fn read_users(views: &[View<'_>], tenant: TenantId, domains: &[String], issues: &mut Issues) -> Vec<UserEntry> {
-    let mut names = Unique::of("userPrincipalName");
-    let mut ids = Unique::of("id");
-    let mut users = Vec::new();
-    for view in views {
-        let Some(mut fields) = view.object(issues) else { continue };
-        let stated: Option<(ObjectId, At)> = fields.get("id").and_then(|view| Some((view.id(issues)?, view.at)));
-        let name = fields.required("userPrincipalName", issues).and_then(|view| Some((view.name(issues)?, view.at)));
-        let mut text = |name| fields.get(name).and_then(|view| view.name(issues)).map(str::to_owned);
-        let (display_name, given_name) = (text("displayName"), text("givenName"));
-        let (surname, mail) = (text("surname"), text("mail"));
-        let account_enabled = fields.get("accountEnabled").and_then(|view| view.flag(issues)).unwrap_or(true);
-        let password = fields.get("password").and_then(|view| password(&view, issues));
-        if NOT_KEPT.into_iter().filter(|name| fields.get(name).is_some()).count() > 0 {
-            let what = format!("users here have none of {}", NOT_KEPT.join(", "));
-            issues.warning(&fields.at, what, "they are left out");
-        }
-        fields.refuse_others(issues);
-
-        let Some((user_principal_name, at)) = name else { continue };
-        let domain = user_principal_name.rsplit_once('@').map(|(_, domain)| domain);
-        match domain {
-            None | Some("") => {
-                let what = format!("`{user_principal_name}` has no domain");
-                issues.error(&at, what, "write a name such as alice@contoso.com");
-            }
-            Some(domain) if !domains.iter().any(|known| known.eq_ignore_ascii_case(domain)) => {
-                let what = format!("`{domain}` is not among the tenant's domains");
-                issues.warning(&at, what, "add it to `domains`, or nobody finds the user's tenant by this name");
-            }
-            Some(_) => {}
-        }
-        names.note(user_principal_name.to_lowercase(), user_principal_name, &at, issues);
-        if let Some((id, at)) = &stated {
-            ids.note(*id, &id.to_string(), at, issues);
-        }
-        let object_id =
-            stated.map_or_else(|| derived_object_id(tenant, "user", &user_principal_name.to_lowercase()), |(id, _)| id);
-        let user = User {
-            object_id,
-            tenant,
-            user_principal_name: user_principal_name.to_owned(),
-            display_name: display_name.unwrap_or_else(|| user_principal_name.to_owned()),
-            given_name,
-            surname,
-            mail,
-            account_enabled,
-            password_hash: None,
-        };
-        users.push(UserEntry { at: view.at.clone(), user, password });
-    }
-    users
-}
-
-/// The text is never shown, whatever is wrong with it.
-fn password(view: &View<'_>, issues: &mut Issues) -> Option<SecretString> {
-    let text = view.text(issues)?;
-    if text.is_empty() || text.len() > Argon2id::MAX_BYTES {
-        let what = if text.is_empty() { "an empty password" } else { "a password that is too long" };
-        let mend = format!("write 1 to {} bytes, or leave it out: the user then has none", Argon2id::MAX_BYTES);
-        issues.error(&view.at, what, mend);
-        return None;
-    }
-    Some(SecretString::from(text))
 }

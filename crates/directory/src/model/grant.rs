@@ -10,13 +10,15 @@ use super::derived_uuid;
 /// The role id that assigns a principal to a resource without giving it a role.
 pub const DEFAULT_ACCESS: Uuid = Uuid::nil();
 
-/// Who holds an app role.
+/// Who holds an app role, or belongs to a group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Principal {
     /// An application, by its service principal.
     ServicePrincipal(ObjectId),
     /// A user.
     User(ObjectId),
+    /// A group: what it holds, its direct members hold.
+    Group(ObjectId),
 }
 
 impl Principal {
@@ -24,7 +26,7 @@ impl Principal {
     #[must_use]
     pub const fn object_id(self) -> ObjectId {
         match self {
-            Self::ServicePrincipal(id) | Self::User(id) => id,
+            Self::ServicePrincipal(id) | Self::User(id) | Self::Group(id) => id,
         }
     }
 }

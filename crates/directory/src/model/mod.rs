@@ -3,6 +3,7 @@
 mod application;
 mod credential;
 mod grant;
+mod group;
 mod service_principal;
 mod signing_key;
 mod tenant;
@@ -12,10 +13,11 @@ pub(crate) use application::read_registration;
 pub use application::{Application, DocumentError};
 pub use credential::{ClientCertificate, ClientSecret, FederatedCredential};
 pub use grant::{AppRoleAssignment, DEFAULT_ACCESS, PermissionGrant, Principal};
-pub use service_principal::ServicePrincipal;
-pub use signing_key::{KeySchedule, StoredSigningKey};
+pub use group::Group;
+pub use service_principal::{ServicePrincipal, ServicePrincipalKind};
+pub use signing_key::{KeyOwner, KeySchedule, StoredSigningKey};
 pub use tenant::Tenant;
-pub use user::{PasswordHash, User};
+pub use user::{PasswordHash, User, UserType};
 
 use countersign_token::{ObjectId, TenantId};
 use uuid::Uuid;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use countersign_token::{Randomness, TenantId, Timestamp, Vault, VaultError};
+use countersign_token::{ClientId, Randomness, TenantId, Timestamp, Vault, VaultError};
 use zeroize::Zeroizing;
 
 /// When a key signs and when it is no longer published.
@@ -17,13 +17,24 @@ pub struct KeySchedule {
     pub retires_at: Option<Timestamp>,
 }
 
+/// Whose tokens a key signs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum KeyOwner {
+    /// Those of every tenant and application that has no keys of its own.
+    Everybody,
+    /// Those of one tenant.
+    Tenant(TenantId),
+    /// Those for one application, as the resource: its keys are published at `?appid=`.
+    Application(ClientId),
+}
+
 /// A signing key as it is kept: the certificate in clear, the private key sealed.
 #[derive(Clone)]
 pub struct StoredSigningKey {
     /// `kid`; unique among all keys.
     pub key_id: String,
-    /// The tenant whose tokens it signs; `None` for the key that all tenants share.
-    pub tenant: Option<TenantId>,
+    /// Whose tokens it signs.
+    pub owner: KeyOwner,
     /// 1 for an owner's first key, one more for each further. There is one key per owner and generation, which is how
     /// replicas that make a key at the same moment settle whose it is.
     pub generation: i64,
@@ -63,7 +74,7 @@ impl fmt::Debug for StoredSigningKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("StoredSigningKey")
             .field("key_id", &self.key_id)
-            .field("tenant", &self.tenant)
+            .field("owner", &self.owner)
             .field("generation", &self.generation)
             .field("created", &self.created)
             .field("schedule", &self.schedule)
@@ -81,7 +92,7 @@ mod tests {
         let vault = Vault::new(&RootKey::from_bytes([7; 32])).unwrap();
         let row = |key_id: &str, sealed: &[u8]| StoredSigningKey {
             key_id: key_id.to_owned(),
-            tenant: None,
+            owner: KeyOwner::Everybody,
             generation: 1,
             certificate: Vec::new(),
             sealed_private_key: sealed.to_vec(),

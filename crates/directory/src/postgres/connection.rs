@@ -98,9 +98,12 @@ pub(super) fn pool(options: PgConnectOptions, patience: Duration) -> PgPool {
         .connect_lazy_with(options)
 }
 
+/// The isolation level is that of statements by themselves, as the ledger's are: of two on one row the second waits for the
+/// first and then looks again.
 fn settings(patience: Duration) -> String {
     format!(
-        "SET lock_timeout = {}; SET statement_timeout = {}; SET idle_in_transaction_session_timeout = {}",
+        "SET lock_timeout = {}; SET statement_timeout = {}; SET idle_in_transaction_session_timeout = {}; \
+         SET default_transaction_isolation = 'read committed'",
         patience.as_millis().max(1),
         patience.as_millis().max(1) * 2,
         IDLE_IN_TRANSACTION.as_millis()

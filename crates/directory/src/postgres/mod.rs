@@ -5,6 +5,8 @@
 //! transaction began to read, the write answers [`StoreError::Busy`] instead of acting on what is no longer so. Writes are
 //! rare and short, so one at a time is enough, and no two replicas decide the same thing differently.
 //!
+//! The ledger's statements need no such right: each is a transaction of its own and decides within one row.
+//!
 //! [`watch`] tells how replicas learn of each other's writes; the statements are in [`crate::sql`].
 
 mod connection;
@@ -25,8 +27,9 @@ use tokio::time::timeout;
 pub(crate) use self::failure::failure;
 use self::watch::Known;
 use crate::sql::failure::{Failure, general};
+use crate::sql::ledger::Once;
 use crate::sql::{Query, Session};
-use crate::{Commit, Directory, Revision, StoreError};
+use crate::{Commit, Directory, Revision, Snapshot, StoreError};
 
 /// How long an operation waits for a connection, for others or for the server before it answers [`StoreError::Busy`].
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -118,7 +121,7 @@ impl Directory for PostgresDirectory {
                 wrote: false,
                 unfinished: 0,
             }),
-            Err(_) if outage => Err(StoreError::Io("the database does not answer".into())),
+            Err(_) if outage => Err(no_answer()),
             Err(elapsed) => Err(StoreError::Busy(elapsed.into())),
         }
     }
@@ -126,6 +129,41 @@ impl Directory for PostgresDirectory {
     fn revision(&self) -> Revision {
         self.0.known.revision()
     }
+
+    async fn snapshot(&self) -> Result<Snapshot, StoreError> {
+        Err(NO_SNAPSHOTS)
+    }
+
+    async fn restore(&self, _: &Snapshot) -> Result<(), StoreError> {
+        Err(NO_SNAPSHOTS)
+    }
+}
+
+/// Other replicas would see their directory jump.
+const NO_SNAPSHOTS: StoreError =
+    StoreError::Unsupported("snapshots are of a directory that one process has to itself; use SQLite");
+
+/// A statement by itself is a transaction of its own. What it finds locked it waits for, as long as the server is told to.
+impl Once for PostgresDirectory {
+    type Row = PgRow;
+
+    async fn once(&self, query: Query) -> Result<Vec<PgRow>, StoreError> {
+        if query.has_nul() {
+            return Ok(Vec::new());
+        }
+        let outage = !self.0.known.is_current();
+        let patience = if outage { self.0.patience.min(PATIENCE_IN_AN_OUTAGE) } else { self.0.patience };
+        let mut connection = match timeout(patience, self.0.pool.acquire()).await {
+            Ok(connection) => connection.map_err(general)?,
+            Err(_) if outage => return Err(no_answer()),
+            Err(elapsed) => return Err(StoreError::Busy(elapsed.into())),
+        };
+        in_time(self.0.patience, query.of().fetch_all(&mut *connection)).await.map_err(general)
+    }
+}
+
+fn no_answer() -> StoreError {
+    StoreError::Io("the database does not answer".into())
 }
 
 /// One transaction of a [`PostgresDirectory`].

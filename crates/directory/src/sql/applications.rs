@@ -5,8 +5,8 @@ use serde_json::Value;
 
 use super::columns::{Cells, column, each, parsed};
 use super::failure::writing;
-use super::{Query, Session};
-use crate::{Application, Applications, MICROSOFT_GRAPH, Record, StoreError, microsoft_graph};
+use super::{Query, Session, signing_keys};
+use crate::{Application, Applications, KeyOwner, MICROSOFT_GRAPH, Record, StoreError, microsoft_graph};
 
 fn read(row: &impl Cells) -> Result<Application, StoreError> {
     let damaged = |source: Box<dyn std::error::Error + Send + Sync>| StoreError::Corrupt {
@@ -63,6 +63,30 @@ async fn insert_identifier_uris<S: Session>(session: &mut S, application: &Appli
     Ok(())
 }
 
+async fn remove_application_rows<S: Session>(
+    session: &mut S,
+    tenant: TenantId,
+    app_id: ClientId,
+) -> Result<bool, StoreError> {
+    let query = Query::new("DELETE FROM applications WHERE app_id = $1 AND tenant_id = $2")
+        .bind(app_id.to_string())
+        .bind(tenant.to_string());
+    if session.write(query).await? == 0 {
+        return Ok(false);
+    }
+    for statement in [
+        "DELETE FROM app_role_assignments WHERE principal_id IN \
+         (SELECT object_id FROM service_principals WHERE app_id = $1)",
+        "DELETE FROM group_members WHERE member_id IN (SELECT object_id FROM service_principals WHERE app_id = $1)",
+        "DELETE FROM service_principals WHERE app_id = $1",
+    ] {
+        session.write(Query::new(statement).bind(app_id.to_string())).await?;
+    }
+    let owner = signing_keys::owner(KeyOwner::Application(app_id));
+    session.write(Query::new("DELETE FROM signing_keys WHERE owner = $1").bind(owner)).await?;
+    Ok(true)
+}
+
 impl<S: Session> Applications for S {
     async fn insert_application(&mut self, application: &Application) -> Result<(), StoreError> {
         self.begin_write().await?;
@@ -112,5 +136,14 @@ impl<S: Session> Applications for S {
             )
             .await?;
         row.as_ref().map(read).transpose()
+    }
+
+    async fn remove_application(&mut self, tenant: TenantId, app_id: ClientId) -> Result<bool, StoreError> {
+        if app_id == MICROSOFT_GRAPH {
+            return Err(StoreError::Permanent(Record::Application));
+        }
+        self.begin_write().await?;
+        let outcome = remove_application_rows(self, tenant, app_id).await;
+        self.whole(outcome).await
     }
 }

@@ -47,6 +47,12 @@ pub(super) fn parsed<T: FromStr>(row: &impl Cells, name: &str) -> Result<T, Stor
     text.parse().map_err(|_| StoreError::corrupt(format!("column {name} does not hold what it should")))
 }
 
+/// A text that is one of a few names.
+pub(super) fn named<T>(row: &impl Cells, name: &str, read: impl Fn(&str) -> Option<T>) -> Result<T, StoreError> {
+    let text: &str = column(row, name)?;
+    read(text).ok_or_else(|| StoreError::corrupt(format!("column {name} does not hold what it should")))
+}
+
 /// A GUID that is not an id of a tenant, client or directory object.
 pub(super) fn guid(row: &impl Cells, name: &str) -> Result<Uuid, StoreError> {
     parsed(row, name)

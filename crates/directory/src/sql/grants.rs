@@ -5,26 +5,18 @@ use uuid::Uuid;
 
 use super::columns::{Cells, column, each, guid, parsed, time};
 use super::failure::writing;
+use super::groups::{kind_of, must_live_in, read_principal};
 use super::{Query, Session};
 use crate::{
     AppRoleAssignment, Applications, DEFAULT_ACCESS, Grants, PermissionGrant, Principal, Record, ServicePrincipals,
-    StoreError, Users,
+    StoreError,
 };
 
-const SERVICE_PRINCIPAL: &str = "ServicePrincipal";
-const USER: &str = "User";
-
 fn read_assignment(row: &impl Cells) -> Result<AppRoleAssignment, StoreError> {
-    let id = parsed(row, "principal_id")?;
-    let principal = match column::<&str>(row, "principal_type")? {
-        SERVICE_PRINCIPAL => Principal::ServicePrincipal(id),
-        USER => Principal::User(id),
-        _ => return Err(StoreError::corrupt("column principal_type does not hold what it should")),
-    };
     Ok(AppRoleAssignment {
         id: guid(row, "assignment_id")?,
         tenant: parsed(row, "tenant_id")?,
-        principal,
+        principal: read_principal(row, "principal_id", "principal_type")?,
         resource: parsed(row, "resource_id")?,
         app_role_id: guid(row, "app_role_id")?,
         created: time(row, "created_at")?,
@@ -47,17 +39,6 @@ fn read_grant(row: &impl Cells) -> Result<PermissionGrant, StoreError> {
     })
 }
 
-/// A grant reaches nobody in another tenant, whatever ids it names.
-async fn must_live_in<S: Session>(session: &mut S, tenant: TenantId, principal: Principal) -> Result<(), StoreError> {
-    match principal {
-        Principal::ServicePrincipal(id) if session.service_principal_by_id(tenant, id).await?.is_none() => {
-            Err(StoreError::NotFound(Record::ServicePrincipal))
-        }
-        Principal::User(id) if session.user(tenant, id).await?.is_none() => Err(StoreError::NotFound(Record::User)),
-        Principal::ServicePrincipal(_) | Principal::User(_) => Ok(()),
-    }
-}
-
 async fn assign_app_role_row<S: Session>(session: &mut S, assignment: &AppRoleAssignment) -> Result<(), StoreError> {
     must_live_in(session, assignment.tenant, assignment.principal).await?;
     let resource = session
@@ -68,10 +49,6 @@ async fn assign_app_role_row<S: Session>(session: &mut S, assignment: &AppRoleAs
     if assignment.app_role_id != DEFAULT_ACCESS && application.app_role(assignment.app_role_id).is_none() {
         return Err(StoreError::NotFound(Record::AppRole));
     }
-    let kind = match assignment.principal {
-        Principal::ServicePrincipal(_) => SERVICE_PRINCIPAL,
-        Principal::User(_) => USER,
-    };
     let query = Query::new(
         "INSERT INTO app_role_assignments \
          (assignment_id, tenant_id, principal_id, principal_type, resource_id, app_role_id, created_at) \
@@ -80,7 +57,7 @@ async fn assign_app_role_row<S: Session>(session: &mut S, assignment: &AppRoleAs
     .bind(assignment.id.to_string())
     .bind(assignment.tenant.to_string())
     .bind(assignment.principal.object_id().to_string())
-    .bind(kind.to_owned())
+    .bind(kind_of(assignment.principal).to_owned())
     .bind(assignment.resource.to_string())
     .bind(assignment.app_role_id.to_string())
     .bind(assignment.created.as_nanos());
@@ -145,6 +122,27 @@ impl<S: Session> Grants for S {
              ORDER BY created_at, assignment_id",
                 )
                 .bind(tenant.to_string())
+                .bind(resource.to_string()),
+            )
+            .await?;
+        each(&rows, read_assignment)
+    }
+
+    async fn app_role_assignments_reaching(
+        &mut self,
+        tenant: TenantId,
+        principal: ObjectId,
+        resource: ObjectId,
+    ) -> Result<Vec<AppRoleAssignment>, StoreError> {
+        let rows = self
+            .all(
+                Query::new(
+                    "SELECT * FROM app_role_assignments WHERE tenant_id = $1 AND resource_id = $3 AND principal_id IN \
+                     (SELECT $2 UNION ALL SELECT group_id FROM group_members WHERE member_id = $2) \
+                     ORDER BY created_at, assignment_id",
+                )
+                .bind(tenant.to_string())
+                .bind(principal.to_string())
                 .bind(resource.to_string()),
             )
             .await?;

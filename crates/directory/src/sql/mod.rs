@@ -9,6 +9,8 @@ mod columns;
 mod credentials;
 pub(crate) mod failure;
 mod grants;
+mod groups;
+pub(crate) mod ledger;
 mod service_principals;
 mod signing_keys;
 mod tenants;

@@ -2,10 +2,14 @@
 
 use countersign_token::{ClientId, ObjectId, TenantId};
 
-use super::columns::{Cells, column, each, parsed};
+use super::columns::{Cells, column, each, named, parsed};
 use super::failure::writing;
+use super::groups::forget_principal;
 use super::{Query, Session};
-use crate::{Applications, MICROSOFT_GRAPH, Record, ServicePrincipal, ServicePrincipals, StoreError, microsoft_graph};
+use crate::{
+    Applications, MICROSOFT_GRAPH, Record, ServicePrincipal, ServicePrincipalKind, ServicePrincipals, StoreError,
+    microsoft_graph,
+};
 
 fn read(row: &impl Cells) -> Result<ServicePrincipal, StoreError> {
     Ok(ServicePrincipal {
@@ -13,8 +17,10 @@ fn read(row: &impl Cells) -> Result<ServicePrincipal, StoreError> {
         tenant: parsed(row, "tenant_id")?,
         app_id: parsed(row, "app_id")?,
         display_name: column(row, "display_name")?,
+        kind: named(row, "kind", ServicePrincipalKind::from_name)?,
         account_enabled: column(row, "account_enabled")?,
         app_role_assignment_required: column(row, "app_role_assignment_required")?,
+        own_signing_key: column(row, "own_signing_key")?,
         names: Vec::new(),
     })
 }
@@ -28,15 +34,17 @@ async fn insert_service_principal_rows<S: Session>(
     }
     let query = Query::new(
         "INSERT INTO service_principals \
-         (object_id, tenant_id, app_id, display_name, account_enabled, app_role_assignment_required) \
-         VALUES ($1, $2, $3, $4, $5, $6)",
+         (object_id, tenant_id, app_id, display_name, account_enabled, app_role_assignment_required, kind, own_signing_key) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
     )
     .bind(principal.object_id.to_string())
     .bind(principal.tenant.to_string())
     .bind(principal.app_id.to_string())
     .bind(principal.display_name.clone())
     .bind(principal.account_enabled)
-    .bind(principal.app_role_assignment_required);
+    .bind(principal.app_role_assignment_required)
+    .bind(principal.kind.as_str().to_owned())
+    .bind(principal.own_signing_key);
     session.write(query).await.map_err(writing(Record::ServicePrincipal, Record::Tenant))?;
     insert_names(session, principal).await
 }
@@ -46,14 +54,17 @@ async fn update_service_principal_rows<S: Session>(
     principal: &ServicePrincipal,
 ) -> Result<(), StoreError> {
     let query = Query::new(
-        "UPDATE service_principals SET display_name = $3, account_enabled = $4, app_role_assignment_required = $5 \
+        "UPDATE service_principals SET display_name = $3, account_enabled = $4, app_role_assignment_required = $5, \
+         kind = $6, own_signing_key = $7 \
          WHERE object_id = $1 AND tenant_id = $2",
     )
     .bind(principal.object_id.to_string())
     .bind(principal.tenant.to_string())
     .bind(principal.display_name.clone())
     .bind(principal.account_enabled)
-    .bind(principal.app_role_assignment_required);
+    .bind(principal.app_role_assignment_required)
+    .bind(principal.kind.as_str().to_owned())
+    .bind(principal.own_signing_key);
     if session.write(query).await? == 0 {
         return Err(StoreError::NotFound(Record::ServicePrincipal));
     }
@@ -89,6 +100,22 @@ async fn with_names<S: Session>(session: &mut S, row: Option<S::Row>) -> Result<
         .await?;
     principal.names = each(&rows, |row| column(row, "name"))?;
     Ok(Some(principal))
+}
+
+async fn remove_service_principal_rows<S: Session>(
+    session: &mut S,
+    tenant: TenantId,
+    id: ObjectId,
+) -> Result<bool, StoreError> {
+    let Some(principal) = session.service_principal_by_id(tenant, id).await? else { return Ok(false) };
+    if principal.app_id == MICROSOFT_GRAPH {
+        return Err(StoreError::Permanent(Record::ServicePrincipal));
+    }
+    // Its names, and what was granted to it and at it as a delegated permission, go with it.
+    let query = Query::new("DELETE FROM service_principals WHERE object_id = $1").bind(id.to_string());
+    session.write(query).await?;
+    forget_principal(session, id).await?;
+    Ok(true)
 }
 
 impl<S: Session> ServicePrincipals for S {
@@ -178,5 +205,11 @@ impl<S: Session> ServicePrincipals for S {
             }
         }
         Ok(principals)
+    }
+
+    async fn remove_service_principal(&mut self, tenant: TenantId, id: ObjectId) -> Result<bool, StoreError> {
+        self.begin_write().await?;
+        let outcome = remove_service_principal_rows(self, tenant, id).await;
+        self.whole(outcome).await
     }
 }

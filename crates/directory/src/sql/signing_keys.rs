@@ -1,21 +1,37 @@
 //! Signing keys, and the two compare-and-sets that replicas settle everything with.
 
-use countersign_token::{TenantId, Timestamp};
+use countersign_token::Timestamp;
 
-use super::columns::{Cells, column, each, parsed, time};
+use super::columns::{Cells, column, each, named, time};
 use super::failure::writing;
 use super::{Query, Session};
-use crate::{KeySchedule, Record, SigningKeys, StoreError, StoredSigningKey, Tenants};
+use crate::{Applications, KeyOwner, KeySchedule, Record, SigningKeys, StoreError, StoredSigningKey, Tenants};
+
+/// What tells an application from a tenant.
+const APPLICATION: &str = "app:";
+
+/// The column `owner`.
+pub(super) fn owner(owner: KeyOwner) -> String {
+    match owner {
+        KeyOwner::Everybody => String::new(),
+        KeyOwner::Tenant(id) => id.to_string(),
+        KeyOwner::Application(id) => format!("{APPLICATION}{id}"),
+    }
+}
+
+fn read_owner(text: &str) -> Option<KeyOwner> {
+    match text.strip_prefix(APPLICATION) {
+        _ if text.is_empty() => Some(KeyOwner::Everybody),
+        Some(id) => id.parse().ok().map(KeyOwner::Application),
+        None => text.parse().ok().map(KeyOwner::Tenant),
+    }
+}
 
 fn read(row: &impl Cells) -> Result<StoredSigningKey, StoreError> {
-    let tenant = match column::<&str>(row, "owner")? {
-        "" => None,
-        _ => Some(parsed(row, "owner")?),
-    };
     let retires_at: Option<i64> = column(row, "retires_at")?;
     Ok(StoredSigningKey {
         key_id: column(row, "key_id")?,
-        tenant,
+        owner: named(row, "owner", read_owner)?,
         generation: column(row, "generation")?,
         certificate: column(row, "certificate")?,
         sealed_private_key: column(row, "sealed_private_key")?,
@@ -28,17 +44,21 @@ fn read(row: &impl Cells) -> Result<StoredSigningKey, StoreError> {
 }
 
 async fn insert_signing_key_row<S: Session>(session: &mut S, key: &StoredSigningKey) -> Result<bool, StoreError> {
-    if let Some(tenant) = key.tenant
-        && session.tenant(tenant).await?.is_none()
-    {
-        return Err(StoreError::NotFound(Record::Tenant));
+    match key.owner {
+        KeyOwner::Tenant(id) if session.tenant(id).await?.is_none() => {
+            return Err(StoreError::NotFound(Record::Tenant));
+        }
+        KeyOwner::Application(id) if session.application(id).await?.is_none() => {
+            return Err(StoreError::NotFound(Record::Application));
+        }
+        KeyOwner::Everybody | KeyOwner::Tenant(_) | KeyOwner::Application(_) => {}
     }
     let query = Query::new(
         "INSERT INTO signing_keys (key_id, owner, generation, certificate, sealed_private_key, created_at, \
          activates_at, retires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING",
     )
     .bind(key.key_id.clone())
-    .bind(key.tenant.as_ref().map(TenantId::to_string).unwrap_or_default())
+    .bind(owner(key.owner))
     .bind(key.generation)
     .bind(key.certificate.clone())
     .bind(key.sealed_private_key.clone())

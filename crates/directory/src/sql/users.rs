@@ -2,10 +2,11 @@
 
 use countersign_token::{ObjectId, TenantId};
 
-use super::columns::{Cells, column, each, parsed};
+use super::columns::{Cells, column, each, named, parsed, time};
 use super::failure::writing;
+use super::groups::forget_principal;
 use super::{Query, Session};
-use crate::{PasswordHash, Record, StoreError, User, Users};
+use crate::{PasswordHash, Record, StoreError, User, UserType, Users};
 
 /// Sign-in names are compared without regard to case, other alphabets included.
 fn folded(name: &str) -> String {
@@ -22,7 +23,13 @@ fn read(row: &impl Cells) -> Result<User, StoreError> {
         given_name: column(row, "given_name")?,
         surname: column(row, "surname")?,
         mail: column(row, "mail")?,
+        user_type: named(row, "user_type", UserType::from_name)?,
         account_enabled: column(row, "account_enabled")?,
+        is_administrator: column(row, "is_administrator")?,
+        password_expired: column(row, "password_expired")?,
+        mfa_required: column(row, "mfa_required")?,
+        blocked_by_policy: column(row, "blocked_by_policy")?,
+        tokens_valid_from: time(row, "tokens_valid_from")?,
         password_hash: password_hash.map(PasswordHash::from_phc),
     })
 }
@@ -41,15 +48,35 @@ macro_rules! bound {
             .bind($user.mail.clone())
             .bind($user.account_enabled)
             .bind($user.password_hash.as_ref().map(|hash| hash.as_phc().to_owned()))
+            .bind($user.user_type.as_str().to_owned())
+            .bind($user.is_administrator)
+            .bind($user.password_expired)
+            .bind($user.mfa_required)
+            .bind($user.blocked_by_policy)
+            .bind($user.tokens_valid_from.as_nanos())
     };
+}
+
+async fn remove_user_rows<S: Session>(session: &mut S, tenant: TenantId, id: ObjectId) -> Result<bool, StoreError> {
+    let query = Query::new("DELETE FROM users WHERE tenant_id = $1 AND object_id = $2")
+        .bind(tenant.to_string())
+        .bind(id.to_string());
+    if session.write(query).await? == 0 {
+        return Ok(false);
+    }
+    let query = Query::new("DELETE FROM permission_grants WHERE user_id = $1").bind(id.to_string());
+    session.write(query).await?;
+    forget_principal(session, id).await?;
+    Ok(true)
 }
 
 impl<S: Session> Users for S {
     async fn insert_user(&mut self, user: &User) -> Result<(), StoreError> {
         let query = bound!(
             "INSERT INTO users (object_id, tenant_id, user_principal_name, user_principal_name_folded, display_name, \
-             given_name, surname, mail, account_enabled, password_hash) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+             given_name, surname, mail, account_enabled, password_hash, user_type, is_administrator, password_expired, \
+             mfa_required, blocked_by_policy, tokens_valid_from) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
             user
         );
         self.write(query).await.map(drop).map_err(writing(Record::User, Record::Tenant))
@@ -58,7 +85,9 @@ impl<S: Session> Users for S {
     async fn update_user(&mut self, user: &User) -> Result<(), StoreError> {
         let query = bound!(
             "UPDATE users SET user_principal_name = $3, user_principal_name_folded = $4, display_name = $5, \
-             given_name = $6, surname = $7, mail = $8, account_enabled = $9, password_hash = $10 \
+             given_name = $6, surname = $7, mail = $8, account_enabled = $9, password_hash = $10, \
+             user_type = $11, is_administrator = $12, password_expired = $13, mfa_required = $14, \
+             blocked_by_policy = $15, tokens_valid_from = $16 \
              WHERE object_id = $1 AND tenant_id = $2",
             user
         );
@@ -98,5 +127,11 @@ impl<S: Session> Users for S {
             )
             .await?;
         each(&rows, read)
+    }
+
+    async fn remove_user(&mut self, tenant: TenantId, id: ObjectId) -> Result<bool, StoreError> {
+        self.begin_write().await?;
+        let outcome = remove_user_rows(self, tenant, id).await;
+        self.whole(outcome).await
     }
 }

@@ -57,6 +57,8 @@ async fn connect(options: SqliteConnectOptions) -> Result<SqliteConnection, Stor
         .foreign_keys(true)
         .pragma("cache_size", PAGE_CACHE)
         .pragma("trusted_schema", "OFF")
+        // Snapshots are temporary tables, and nothing of them goes to a disk.
+        .pragma("temp_store", "MEMORY")
         .statement_cache_capacity(48)
         .thread_name(|_| "directory".to_owned())
         .disable_statement_logging()

@@ -2,14 +2,17 @@
 //!
 //! One connection serves everybody in turn: SQLite has one writer at a time anyway, a fair queue before one connection
 //! beats several that poll for its lock, and each further one would cost a thread and a page cache. Callers cache what
-//! they read and compare [`Revision`]s, so the queue is short.
+//! they read and compare [`Revision`]s, so the queue is short. The ledger's statements share transactions
+//! ([`group_commit`]).
 //!
 //! Everything that only SQLite understands is here, in [`connection`] and in the migrations; the statements are in
 //! [`crate::sql`].
 
 mod connection;
 mod failure;
+mod group_commit;
 mod schema;
+mod snapshot;
 mod transaction;
 
 use std::path::Path;
@@ -21,10 +24,13 @@ use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteRow;
 
 pub(crate) use self::failure::failure;
+use self::group_commit::GroupCommit;
 use self::transaction::{Borrowed, Lender};
+use crate::snapshot::Shelf;
 use crate::sql::failure::{Failure, general};
+use crate::sql::ledger::Once;
 use crate::sql::{Query, Session};
-use crate::{Commit, Directory, Revision, StoreError};
+use crate::{Commit, Directory, Revision, Snapshot, StoreError};
 
 /// How long [`Directory::begin`] waits for others, in this process and in others, before it answers
 /// [`StoreError::Busy`].
@@ -36,6 +42,8 @@ pub struct SqliteDirectory {
     lender: Lender,
     patience: Duration,
     revision: Arc<AtomicU64>,
+    ledger: GroupCommit,
+    shelf: Shelf,
 }
 
 impl SqliteDirectory {
@@ -68,7 +76,13 @@ impl SqliteDirectory {
 
     async fn with(mut connection: SqliteConnection, patience: Duration) -> Result<Self, StoreError> {
         schema::migrate(&mut connection).await?;
-        Ok(Self { lender: Lender::of(connection), patience, revision: Arc::default() })
+        Ok(Self {
+            lender: Lender::of(connection),
+            patience,
+            revision: Arc::default(),
+            ledger: GroupCommit::default(),
+            shelf: Shelf::default(),
+        })
     }
 
     /// Waits for the running transaction and closes the file; [`Directory::begin`] answers [`StoreError::Io`] from then
@@ -90,6 +104,26 @@ impl Directory for SqliteDirectory {
 
     fn revision(&self) -> Revision {
         Revision(self.revision.load(Ordering::Acquire))
+    }
+
+    async fn snapshot(&self) -> Result<Snapshot, StoreError> {
+        let snapshot = self.shelf.place();
+        snapshot::take(&self.lender, self.patience, &snapshot, &self.shelf.given_up()).await?;
+        Ok(snapshot)
+    }
+
+    async fn restore(&self, snapshot: &Snapshot) -> Result<(), StoreError> {
+        let number = self.shelf.number(snapshot)?;
+        let _changed = Changed(Arc::clone(&self.revision));
+        snapshot::put_back(&self.lender, self.patience, number).await
+    }
+}
+
+impl Once for SqliteDirectory {
+    type Row = SqliteRow;
+
+    async fn once(&self, query: Query) -> Result<Vec<SqliteRow>, StoreError> {
+        self.ledger.run(query, &self.lender, self.patience).await
     }
 }
 

@@ -10,7 +10,10 @@ use crate::StoreError;
 use crate::sql::failure::general;
 
 /// Version n is the nth script. A script that was released is never edited again.
-const MIGRATIONS: [&str; 1] = [include_str!("../../migrations/sqlite/0001_directory.sql")];
+const MIGRATIONS: [&str; 2] = [
+    include_str!("../../migrations/sqlite/0001_directory.sql"),
+    include_str!("../../migrations/sqlite/0002_people_and_ledger.sql"),
+];
 
 pub(super) const KNOWN: i64 = MIGRATIONS.len() as i64;
 

@@ -9,8 +9,8 @@ use crate::postgres_server::{PASSWORD, Server, shared};
 use crate::suite::keys_and_users::signing_key;
 use crate::suite::{self, NOW, application, contoso, fabrikam, id};
 use countersign_directory::{
-    Applications, Commit, Directory, KeySchedule, PostgresDirectory, Record, Revision, ServicePrincipals, SigningKeys,
-    StoreError, Tenants, User, Users,
+    Applications, Commit, Directory, KeyOwner, KeySchedule, Ledger, PostgresDirectory, Purpose, Record, Revision,
+    ServicePrincipals, SigningKeys, StoreError, Tenants, User, Users,
 };
 use secrecy::{ExposeSecret, SecretString};
 
@@ -81,7 +81,9 @@ async fn replicas_see_each_others_writes_and_their_revisions_say_so() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn replicas_settle_a_race() {
     let (one, database) = fresh().await;
-    suite::transactions::of_many_at_once_one_wins(one, also(&database).await).await;
+    let other = also(&database).await;
+    suite::transactions::of_many_at_once_one_wins(one.clone(), other.clone()).await;
+    suite::ledger::of_eight_at_once_one_wins(one, other).await;
 }
 
 /// Compare-and-set with a schedule that another replica has changed since it was read.
@@ -90,7 +92,7 @@ async fn a_schedule_read_before_another_replica_changed_it_is_not_written_over()
     let (one, database) = fresh().await;
     let other = also(&database).await;
     let mut tx = one.begin().await.unwrap();
-    assert!(tx.insert_signing_key(&signing_key("first", None, 1)).await.unwrap());
+    assert!(tx.insert_signing_key(&signing_key("first", KeyOwner::Everybody, 1)).await.unwrap());
     tx.commit().await.unwrap();
     let read = one.begin().await.unwrap().signing_keys().await.unwrap()[0].schedule;
     let ends = |seconds: u64| KeySchedule { retires_at: Some(NOW.plus(Duration::from_secs(seconds))), ..read };
@@ -132,7 +134,8 @@ async fn of_many_starters_one_migrates_and_one_makes_the_first_key() {
         starting.spawn(async move {
             let directory = PostgresDirectory::open(&url).await.unwrap();
             let mut tx = directory.begin().await.unwrap();
-            let first = tx.insert_signing_key(&signing_key(&format!("by {number}"), None, 1)).await.unwrap();
+            let first =
+                tx.insert_signing_key(&signing_key(&format!("by {number}"), KeyOwner::Everybody, 1)).await.unwrap();
             tx.commit().await.unwrap();
             (directory, first)
         });
@@ -142,7 +145,41 @@ async fn of_many_starters_one_migrates_and_one_makes_the_first_key() {
     for (directory, _) in &started {
         assert_eq!(directory.begin().await.unwrap().signing_keys().await.unwrap().len(), 1);
     }
-    assert_eq!(shared().run(&database, "SELECT version FROM schema_version"), "1");
+    assert_eq!(shared().run(&database, "SELECT version FROM schema_version"), "2");
+}
+
+/// A database of the first version, as an earlier program left it, is brought up to date and keeps what is in it.
+#[tokio::test]
+async fn a_database_of_the_first_version_is_migrated() {
+    let database = shared().database();
+    let first = include_str!("../../migrations/postgres/0001_directory.sql");
+    shared().run(&database, first);
+    shared().run(
+        &database,
+        "CREATE TABLE schema_version (version BIGINT NOT NULL); INSERT INTO schema_version VALUES (1); \
+         INSERT INTO tenants VALUES ('7c9b2d1e-1c1a-4a5b-8d0f-2a4f6b8c0d1e', 'Fabrikam', 'WW', FALSE); \
+         INSERT INTO tenant_domains VALUES ('fabrikam.com', 'fabrikam.com', '7c9b2d1e-1c1a-4a5b-8d0f-2a4f6b8c0d1e', 0); \
+         INSERT INTO users VALUES ('22222222-2222-4222-8222-222222222222', '7c9b2d1e-1c1a-4a5b-8d0f-2a4f6b8c0d1e', \
+         'a@fabrikam.com', 'a@fabrikam.com', 'a@fabrikam.com', NULL, NULL, NULL, TRUE, NULL)",
+    );
+    let directory = also(&database).await;
+    let mut tx = directory.begin().await.unwrap();
+    assert_eq!(tx.tenants().await.unwrap(), [fabrikam()]);
+    let user = User::new(id(suite::CLIENT), fabrikam().id, "a@fabrikam.com");
+    assert_eq!(tx.users_of(fabrikam().id).await.unwrap(), [user]);
+}
+
+/// The ledger asks nobody for the right to write: it goes on while another transaction has it.
+#[tokio::test]
+async fn the_ledger_does_not_wait_for_the_right_to_write() {
+    let (holder, database) = fresh().await;
+    let url = shared().url(&database);
+    let other = PostgresDirectory::open_with_patience(&url, Duration::from_secs(2)).await.unwrap();
+    let mut held = holder.begin().await.unwrap();
+    held.insert_tenant(&contoso()).await.unwrap();
+    assert!(other.spend(Purpose::Session, &[1; 32], NOW).await.unwrap());
+    assert!(holder.is_spent(Purpose::Session, &[1; 32]).await.unwrap());
+    held.commit().await.unwrap();
 }
 
 /// E33: an older program refuses what a newer one wrote.
@@ -234,6 +271,8 @@ async fn a_server_that_comes_back_is_used_again() {
     let mut tx = directory.begin().await.unwrap();
     tx.insert_tenant(&contoso()).await.unwrap();
     tx.commit().await.unwrap();
+    let until_then = NOW.plus(Duration::from_secs(60));
+    assert!(directory.spend(Purpose::AuthorizationCode, &[1; 32], until_then).await.unwrap());
     let before = directory.revision();
 
     let mut half = directory.begin().await.unwrap();
@@ -243,6 +282,8 @@ async fn a_server_that_comes_back_is_used_again() {
     assert!(matches!(error, StoreError::Io(_)), "{error:?}");
     let error = directory.begin().await.unwrap_err();
     assert!(matches!(error, StoreError::Io(_) | StoreError::Busy(_)), "{error:?}");
+    let error = directory.spend(Purpose::AuthorizationCode, &[2; 32], until_then).await.unwrap_err();
+    assert!(matches!(error, StoreError::Io(_) | StoreError::Busy(_)), "{error:?}");
     until(async || (directory.revision() != directory.revision()).then_some(())).await;
 
     server.start_again();
@@ -250,6 +291,8 @@ async fn a_server_that_comes_back_is_used_again() {
     assert_ne!(directory.revision(), before, "what was remembered before the gap is forgotten");
     let tenants = until(async || directory.begin().await.ok()?.tenants().await.ok()).await;
     assert_eq!(tenants, [contoso()]);
+    let spent = until(async || directory.is_spent(Purpose::AuthorizationCode, &[1; 32]).await.ok()).await;
+    assert!(spent, "E21: what was settled survives a crash");
     let mut tx = directory.begin().await.unwrap();
     tx.insert_tenant(&fabrikam()).await.unwrap();
     tx.commit().await.unwrap();
@@ -339,17 +382,7 @@ async fn a_nul_is_not_found_and_not_kept() {
     tx.insert_tenant(&contoso()).await.unwrap();
     assert_eq!(tx.tenant_by_domain("contoso.com\0").await.unwrap(), None);
     assert!(tx.resource(contoso().id, "api://\0").await.unwrap().is_none());
-    let user = User {
-        object_id: id(suite::CLIENT),
-        tenant: contoso().id,
-        user_principal_name: "a\0@contoso.com".to_owned(),
-        display_name: "A".to_owned(),
-        given_name: None,
-        surname: None,
-        mail: None,
-        account_enabled: true,
-        password_hash: None,
-    };
+    let user = User::new(id(suite::CLIENT), contoso().id, "a\0@contoso.com");
     let error = tx.insert_user(&user).await.unwrap_err();
     assert!(matches!(error, StoreError::Database(_)), "{error:?}");
     let document = serde_json::json!({"appId": suite::CLIENT, "notes": "a\0b"});

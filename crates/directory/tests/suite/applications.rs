@@ -1,5 +1,5 @@
 use super::*;
-use countersign_directory::{Record, StoreError};
+use countersign_directory::{Record, ServicePrincipalKind, StoreError};
 use countersign_token::TokenVersion;
 
 pub(crate) async fn a_registration_is_kept_whole(directory: impl Directory) {
@@ -121,6 +121,8 @@ pub(crate) async fn a_service_principal_is_one_per_application_and_tenant(direct
     assert!(matches!(error, StoreError::NotFound(Record::ServicePrincipal)), "{error:?}");
 
     let changed = ServicePrincipal {
+        kind: ServicePrincipalKind::ManagedIdentity,
+        own_signing_key: true,
         display_name: "New".to_owned(),
         account_enabled: false,
         app_role_assignment_required: true,

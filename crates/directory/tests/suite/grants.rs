@@ -10,17 +10,7 @@ fn role(text: &str) -> Uuid {
 }
 
 fn alice() -> User {
-    User {
-        object_id: id("11111111-1111-4111-8111-111111111111"),
-        tenant: id(CONTOSO),
-        user_principal_name: "Alice@contoso.com".to_owned(),
-        display_name: "Alice".to_owned(),
-        given_name: None,
-        surname: None,
-        mail: None,
-        account_enabled: true,
-        password_hash: None,
-    }
+    User::new(id("11111111-1111-4111-8111-111111111111"), id(CONTOSO), "Alice@contoso.com")
 }
 
 fn assignment(client: Principal, resource: ObjectId, app_role: &str) -> AppRoleAssignment {

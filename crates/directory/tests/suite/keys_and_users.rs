@@ -2,13 +2,13 @@ use super::*;
 use std::time::Duration;
 
 use countersign_directory::{
-    KeySchedule, PasswordHash, Record, SigningKeys, StoreError, StoredSigningKey, User, Users,
+    KeyOwner, KeySchedule, PasswordHash, Record, SigningKeys, StoreError, StoredSigningKey, User, UserType, Users,
 };
 
-pub(crate) fn signing_key(key_id: &str, tenant: Option<&str>, generation: i64) -> StoredSigningKey {
+pub(crate) fn signing_key(key_id: &str, owner: KeyOwner, generation: i64) -> StoredSigningKey {
     StoredSigningKey {
         key_id: key_id.to_owned(),
-        tenant: tenant.map(id),
+        owner,
         generation,
         certificate: vec![1, 2, 3],
         sealed_private_key: vec![0, 255],
@@ -22,14 +22,14 @@ pub(crate) async fn a_key_reads_back_whole(directory: impl Directory) {
     let mut tx = directory.begin().await.unwrap();
     let retiring = StoredSigningKey {
         schedule: KeySchedule { activates_at: NOW, retires_at: Some(NOW.plus(Duration::from_nanos(1))) },
-        ..signing_key("own", Some(CONTOSO), 1)
+        ..signing_key("own", KeyOwner::Tenant(id(CONTOSO)), 1)
     };
-    assert!(tx.insert_signing_key(&signing_key("second", None, 2)).await.unwrap());
+    assert!(tx.insert_signing_key(&signing_key("second", KeyOwner::Everybody, 2)).await.unwrap());
     assert!(tx.insert_signing_key(&retiring).await.unwrap());
-    assert!(tx.insert_signing_key(&signing_key("first", None, 1)).await.unwrap());
+    assert!(tx.insert_signing_key(&signing_key("first", KeyOwner::Everybody, 1)).await.unwrap());
     let keys = tx.signing_keys().await.unwrap();
     assert_eq!(keys.iter().map(|key| key.key_id.as_str()).collect::<Vec<_>>(), ["first", "second", "own"]);
-    assert_eq!((keys[0].tenant, keys[2].tenant), (None, Some(id(CONTOSO))));
+    assert_eq!((keys[0].owner, keys[2].owner), (KeyOwner::Everybody, KeyOwner::Tenant(id(CONTOSO))));
     assert_eq!(keys[2].schedule, retiring.schedule);
     assert_eq!((&keys[2].certificate, &keys[2].sealed_private_key), (&vec![1, 2, 3], &vec![0, 255]));
     assert_eq!((keys[1].generation, keys[1].created), (2, NOW));
@@ -40,17 +40,23 @@ pub(crate) async fn a_key_reads_back_whole(directory: impl Directory) {
 pub(crate) async fn of_two_keys_of_one_generation_the_first_wins(directory: impl Directory) {
     furnish(&directory).await;
     let mut tx = directory.begin().await.unwrap();
-    assert!(tx.insert_signing_key(&signing_key("a", None, 1)).await.unwrap());
-    assert!(!tx.insert_signing_key(&signing_key("b", None, 1)).await.unwrap(), "same generation");
-    assert!(!tx.insert_signing_key(&signing_key("a", None, 2)).await.unwrap(), "same kid");
-    assert!(tx.insert_signing_key(&signing_key("c", Some(CONTOSO), 1)).await.unwrap(), "another owner");
-    let error = tx.insert_signing_key(&signing_key("d", Some(WRITE), 1)).await.unwrap_err();
+    assert!(tx.insert_signing_key(&signing_key("a", KeyOwner::Everybody, 1)).await.unwrap());
+    assert!(!tx.insert_signing_key(&signing_key("b", KeyOwner::Everybody, 1)).await.unwrap(), "same generation");
+    assert!(!tx.insert_signing_key(&signing_key("a", KeyOwner::Everybody, 2)).await.unwrap(), "same kid");
+    assert!(tx.insert_signing_key(&signing_key("c", KeyOwner::Tenant(id(CONTOSO)), 1)).await.unwrap(), "another owner");
+    let error = tx.insert_signing_key(&signing_key("d", KeyOwner::Tenant(id(WRITE)), 1)).await.unwrap_err();
     assert!(matches!(error, StoreError::NotFound(Record::Tenant)), "{error:?}");
+    let application = KeyOwner::Application(id(RESOURCE));
+    assert!(tx.insert_signing_key(&signing_key("e", application, 1)).await.unwrap(), "an application's own");
+    assert_eq!(tx.signing_keys().await.unwrap()[2].owner, application);
+    let nobody = KeyOwner::Application(id(CONTOSO));
+    let error = tx.insert_signing_key(&signing_key("f", nobody, 1)).await.unwrap_err();
+    assert!(matches!(error, StoreError::NotFound(Record::Application)), "{error:?}");
 }
 
 pub(crate) async fn a_schedule_is_changed_by_compare_and_set(directory: impl Directory) {
     let mut tx = directory.begin().await.unwrap();
-    tx.insert_signing_key(&signing_key("a", None, 1)).await.unwrap();
+    tx.insert_signing_key(&signing_key("a", KeyOwner::Everybody, 1)).await.unwrap();
     let original = KeySchedule { activates_at: NOW, retires_at: None };
     let retired = KeySchedule { retires_at: Some(NOW), ..original };
     let later = KeySchedule { activates_at: NOW.plus(Duration::from_nanos(1)), ..original };
@@ -69,6 +75,12 @@ fn user(name: &str, object_id: &str) -> User {
         tenant: id(CONTOSO),
         user_principal_name: name.to_owned(),
         display_name: "Ämilie".to_owned(),
+        user_type: UserType::Guest,
+        is_administrator: true,
+        password_expired: true,
+        mfa_required: true,
+        blocked_by_policy: true,
+        tokens_valid_from: NOW,
         given_name: Some("Ä".to_owned()),
         surname: Some("M".to_owned()),
         mail: Some("a@b.example".to_owned()),

@@ -3,7 +3,11 @@
 pub(crate) mod applications;
 pub(crate) mod credentials;
 pub(crate) mod grants;
+pub(crate) mod groups;
 pub(crate) mod keys_and_users;
+pub(crate) mod ledger;
+pub(crate) mod removal;
+pub(crate) mod snapshots;
 pub(crate) mod tenants;
 pub(crate) mod transactions;
 

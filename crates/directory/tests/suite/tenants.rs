@@ -36,6 +36,26 @@ pub(crate) async fn a_tenants_properties_and_domains_are_replaced(directory: imp
     assert_eq!(tx.tenant_by_domain("contoso.onmicrosoft.com").await.unwrap(), None);
 }
 
+/// B101: the flag reads back; authorities refuse by it.
+pub(crate) async fn b101_what_a_tenant_allows_reads_back(directory: impl Directory) {
+    let mut tx = directory.begin().await.unwrap();
+    tx.insert_tenant(&contoso()).await.unwrap();
+    let closed = Tenant {
+        enabled: false,
+        user_consent_allowed: false,
+        own_signing_keys: true,
+        trusted_certificate_authorities: vec![vec![1, 0], vec![255]],
+        ..fabrikam()
+    };
+    tx.insert_tenant(&closed).await.unwrap();
+    assert_eq!(tx.tenant(id(FABRIKAM)).await.unwrap().as_ref(), Some(&closed));
+    assert_eq!(tx.tenant_by_domain("fabrikam.com").await.unwrap().as_ref(), Some(&closed));
+    assert_eq!(tx.tenants().await.unwrap(), [contoso(), closed.clone()]);
+    let reopened = Tenant { enabled: true, trusted_certificate_authorities: vec![vec![255]], ..closed };
+    tx.update_tenant(&reopened).await.unwrap();
+    assert_eq!(tx.tenant(id(FABRIKAM)).await.unwrap(), Some(reopened));
+}
+
 pub(crate) async fn microsoft_graph_is_in_every_tenant(directory: impl Directory) {
     use countersign_directory::MICROSOFT_GRAPH;
     let mut tx = directory.begin().await.unwrap();

@@ -1,6 +1,6 @@
 use super::keys_and_users::signing_key;
 use super::*;
-use countersign_directory::{KeySchedule, SigningKeys};
+use countersign_directory::{KeyOwner, KeySchedule, SigningKeys};
 
 pub(crate) async fn dropping_undoes_and_committing_keeps(directory: impl Directory) {
     let mut tx = directory.begin().await.unwrap();
@@ -68,14 +68,15 @@ pub(crate) async fn the_revision_changes_with_every_committed_write_only(directo
 /// E24: replicas that decide at the same moment. `other` is a second way to the same store, or a clone.
 pub(crate) async fn of_many_at_once_one_wins(directory: impl Directory, other: impl Directory) {
     let mut tx = directory.begin().await.unwrap();
-    tx.insert_signing_key(&signing_key("first", None, 1)).await.unwrap();
+    tx.insert_signing_key(&signing_key("first", KeyOwner::Everybody, 1)).await.unwrap();
     tx.commit().await.unwrap();
     let expected = KeySchedule { activates_at: NOW, retires_at: None };
     async fn decide(directory: impl Directory, number: i64, expected: KeySchedule) -> (bool, bool) {
         let new = KeySchedule { retires_at: Some(Timestamp::from_unix_seconds(number)), ..expected };
         let mut tx = directory.begin().await.unwrap();
         let rescheduled = tx.reschedule_signing_key("first", expected, new).await.unwrap();
-        let made = tx.insert_signing_key(&signing_key(&format!("second by {number}"), None, 2)).await.unwrap();
+        let made =
+            tx.insert_signing_key(&signing_key(&format!("second by {number}"), KeyOwner::Everybody, 2)).await.unwrap();
         tx.commit().await.unwrap();
         (rescheduled, made)
     }

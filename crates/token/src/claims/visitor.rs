@@ -14,65 +14,79 @@ use crate::json::SkipStrictly;
 use crate::jws::Name;
 
 /// The other known claims continue the numbering.
-const ROLES: u8 = 13;
-const EXPIRES: u8 = 14;
-const NOT_BEFORE: u8 = 15;
-const ISSUED: u8 = 16;
-const NONCE: u8 = 17;
-const AT_HASH: u8 = 18;
-const CODE_HASH: u8 = 19;
-const ACTOR: u8 = 20;
-const ACTOR_TOKEN: u8 = 21;
+const ROLES: u8 = 14;
+const EXPIRES: u8 = 15;
+const NOT_BEFORE: u8 = 16;
+const ISSUED: u8 = 17;
+const NONCE: u8 = 18;
+const AT_HASH: u8 = 19;
+const CODE_HASH: u8 = 20;
+const ACTOR: u8 = 21;
+const ACTOR_TOKEN: u8 = 22;
+const GROUPS: u8 = 23;
+const CONTEXTS: u8 = 24;
+const ACCOUNT: u8 = 25;
+const CLAIM_NAMES: u8 = 26;
+const HAS_GROUPS: u8 = 27;
+const CONFIRMATION: u8 = 28;
 /// Claims that are only skipped but so common that remembering them as a bit pays.
-const SKIPPED: u8 = 22;
+const SKIPPED: u8 = 29;
 
 const MAX_CLAIMS: u32 = 200;
 
 enum Known {
     Text(Text),
     Number(u8, &'static str),
-    Roles,
+    List(u8, &'static str),
     SignIn(u8),
     Actor(u8),
+    Elsewhere(u8),
+    Account,
+    Confirmation,
     Skipped(u8),
 }
 
 fn known(name: &str) -> Option<Known> {
-    Some(match name {
-        "aud" => Known::Text(Text::Audience),
-        "iss" => Known::Text(Text::Issuer),
-        "tid" => Known::Text(Text::Tenant),
-        "ver" => Known::Text(Text::Version),
-        "azp" => Known::Text(Text::AuthorizedParty),
-        "appid" => Known::Text(Text::ApplicationId),
-        "azpacr" => Known::Text(Text::AuthorizedPartyAcr),
-        "appidacr" => Known::Text(Text::ApplicationIdAcr),
-        "oid" => Known::Text(Text::Object),
-        "sub" => Known::Text(Text::Subject),
-        "scp" => Known::Text(Text::Scopes),
-        "idtyp" => Known::Text(Text::IdentityType),
-        "uti" => Known::Text(Text::TokenId),
-        "roles" => Known::Roles,
-        "exp" => Known::Number(EXPIRES, "exp"),
-        "nbf" => Known::Number(NOT_BEFORE, "nbf"),
-        "iat" => Known::Number(ISSUED, "iat"),
-        "nonce" => Known::SignIn(NONCE),
-        "at_hash" => Known::SignIn(AT_HASH),
-        "c_hash" => Known::SignIn(CODE_HASH),
-        "actort" => Known::Actor(ACTOR),
-        "actortoken" => Known::Actor(ACTOR_TOKEN),
-        "aio" => Known::Skipped(SKIPPED),
-        "rh" => Known::Skipped(SKIPPED + 1),
-        "idp" => Known::Skipped(SKIPPED + 2),
-        "name" => Known::Skipped(SKIPPED + 3),
-        "preferred_username" => Known::Skipped(SKIPPED + 4),
-        "xms_ftd" => Known::Skipped(SKIPPED + 5),
-        "sid" => Known::Skipped(SKIPPED + 6),
-        "groups" => Known::Skipped(SKIPPED + 7),
-        "wids" => Known::Skipped(SKIPPED + 8),
-        "upn" => Known::Skipped(SKIPPED + 9),
-        "unique_name" => Known::Skipped(SKIPPED + 10),
-        "acct" => Known::Skipped(SKIPPED + 11),
+    // Bytes, because the compiler makes a tree of these and a chain of comparisons of texts.
+    Some(match name.as_bytes() {
+        b"aud" => Known::Text(Text::Audience),
+        b"iss" => Known::Text(Text::Issuer),
+        b"tid" => Known::Text(Text::Tenant),
+        b"ver" => Known::Text(Text::Version),
+        b"azp" => Known::Text(Text::AuthorizedParty),
+        b"appid" => Known::Text(Text::ApplicationId),
+        b"azpacr" => Known::Text(Text::AuthorizedPartyAcr),
+        b"appidacr" => Known::Text(Text::ApplicationIdAcr),
+        b"oid" => Known::Text(Text::Object),
+        b"sub" => Known::Text(Text::Subject),
+        b"scp" => Known::Text(Text::Scopes),
+        b"idtyp" => Known::Text(Text::IdentityType),
+        b"uti" => Known::Text(Text::TokenId),
+        b"idp" => Known::Text(Text::IdentityProvider),
+        b"roles" => Known::List(ROLES, "roles"),
+        b"groups" => Known::List(GROUPS, "groups"),
+        b"acrs" => Known::List(CONTEXTS, "acrs"),
+        b"acct" => Known::Account,
+        b"_claim_names" => Known::Elsewhere(CLAIM_NAMES),
+        b"hasgroups" => Known::Elsewhere(HAS_GROUPS),
+        b"cnf" => Known::Confirmation,
+        b"exp" => Known::Number(EXPIRES, "exp"),
+        b"nbf" => Known::Number(NOT_BEFORE, "nbf"),
+        b"iat" => Known::Number(ISSUED, "iat"),
+        b"nonce" => Known::SignIn(NONCE),
+        b"at_hash" => Known::SignIn(AT_HASH),
+        b"c_hash" => Known::SignIn(CODE_HASH),
+        b"actort" => Known::Actor(ACTOR),
+        b"actortoken" => Known::Actor(ACTOR_TOKEN),
+        b"aio" => Known::Skipped(SKIPPED),
+        b"rh" => Known::Skipped(SKIPPED + 1),
+        b"name" => Known::Skipped(SKIPPED + 2),
+        b"preferred_username" => Known::Skipped(SKIPPED + 3),
+        b"xms_ftd" => Known::Skipped(SKIPPED + 4),
+        b"sid" => Known::Skipped(SKIPPED + 5),
+        b"wids" => Known::Skipped(SKIPPED + 6),
+        b"upn" => Known::Skipped(SKIPPED + 7),
+        b"unique_name" => Known::Skipped(SKIPPED + 8),
         _ => return None,
     })
 }
@@ -81,7 +95,7 @@ fn known(name: &str) -> Option<Known> {
 pub(super) struct ClaimsVisitor<'r> {
     /// The buffer's address.
     pub(super) start: usize,
-    pub(super) payload_length: u32,
+    pub(super) payload_length: u16,
     /// Where texts go that were written with escapes.
     pub(super) extra: &'r mut String,
     pub(super) refusal: &'r mut Rejection,
@@ -93,13 +107,13 @@ impl ClaimsVisitor<'_> {
         let start = match &text.0 {
             Cow::Borrowed(text) => text.as_ptr() as usize - self.start,
             Cow::Owned(text) => {
-                let start = self.payload_length as usize + self.extra.len();
+                let start = usize::from(self.payload_length) + self.extra.len();
                 self.extra.push_str(text);
                 start
             }
         };
-        // Tokens are at most 16 kB, so both fit.
-        Span { start: start as u32, length: text.0.len() as u32 }
+        // The payload is at most half of what sixteen bits can address, and the unescaped texts no longer than it.
+        Span { start: start as u16, length: text.0.len() as u16 }
     }
 }
 
@@ -124,8 +138,16 @@ impl<'de> Visitor<'de> for ClaimsVisitor<'_> {
             let claim = known(&name);
             let bit = match &claim {
                 Some(Known::Text(text)) => *text as u8,
-                Some(Known::Roles) => ROLES,
-                Some(Known::Number(bit, _) | Known::SignIn(bit) | Known::Actor(bit) | Known::Skipped(bit)) => *bit,
+                Some(Known::Account) => ACCOUNT,
+                Some(Known::Confirmation) => CONFIRMATION,
+                Some(
+                    Known::List(bit, _)
+                    | Known::Number(bit, _)
+                    | Known::SignIn(bit)
+                    | Known::Actor(bit)
+                    | Known::Elsewhere(bit)
+                    | Known::Skipped(bit),
+                ) => *bit,
                 None => {
                     if others.contains(&name) {
                         *self.refusal = Rejection::ClaimDuplicate;
@@ -166,12 +188,26 @@ impl<'de> Visitor<'de> for ClaimsVisitor<'_> {
                         _ => fields.issued = Some(value),
                     }
                 }
-                Some(Known::Roles) => {
-                    *self.refusal = Rejection::ClaimType("roles");
-                    for role in members.next_value::<Roles<'de>>()?.0 {
-                        let span = self.span(&role);
-                        fields.roles.push(span);
+                Some(Known::List(bit, name)) => {
+                    *self.refusal = Rejection::ClaimType(name);
+                    let spans = members.next_value::<Texts<'de>>()?.0.into_iter().map(|text| self.span(&text));
+                    match bit {
+                        ROLES => fields.roles.extend(spans),
+                        GROUPS => fields.groups.extend(spans),
+                        _ => fields.contexts.extend(spans),
                     }
+                }
+                Some(Known::Account) => {
+                    *self.refusal = Rejection::ClaimType("acct");
+                    fields.account = Some(members.next_value()?);
+                }
+                Some(Known::Elsewhere(_)) => {
+                    fields.groups_elsewhere = true;
+                    members.next_value_seed(SkipStrictly)?;
+                }
+                Some(Known::Confirmation) => {
+                    fields.bound = true;
+                    members.next_value_seed(SkipStrictly)?;
                 }
                 Some(Known::SignIn(_)) => {
                     fields.for_sign_in = true;
@@ -224,30 +260,30 @@ impl<'de> Deserialize<'de> for Audience<'de> {
     }
 }
 
-/// `roles`: an array of strings.
-struct Roles<'a>(SmallVec<[Name<'a>; 4]>);
+/// `roles`, `groups` and `acrs`: an array of strings.
+struct Texts<'a>(SmallVec<[Name<'a>; 4]>);
 
-impl<'de> Deserialize<'de> for Roles<'de> {
+impl<'de> Deserialize<'de> for Texts<'de> {
     fn deserialize<D: de::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct RolesVisitor;
+        struct TextsVisitor;
 
-        impl<'de> Visitor<'de> for RolesVisitor {
-            type Value = Roles<'de>;
+        impl<'de> Visitor<'de> for TextsVisitor {
+            type Value = Texts<'de>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("an array of strings")
             }
 
-            fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Roles<'de>, A::Error> {
-                let mut roles = SmallVec::new();
-                while let Some(role) = items.next_element()? {
-                    roles.push(role);
+            fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Texts<'de>, A::Error> {
+                let mut texts = SmallVec::new();
+                while let Some(text) = items.next_element()? {
+                    texts.push(text);
                 }
-                Ok(Roles(roles))
+                Ok(Texts(texts))
             }
         }
 
-        deserializer.deserialize_seq(RolesVisitor)
+        deserializer.deserialize_seq(TextsVisitor)
     }
 }
 
@@ -256,7 +292,7 @@ mod tests {
     use super::*;
     use crate::claims::RawClaims;
 
-    const KNOWN: [&str; 34] = [
+    const KNOWN: [&str; 38] = [
         "aud",
         "iss",
         "tid",
@@ -291,6 +327,10 @@ mod tests {
         "upn",
         "unique_name",
         "acct",
+        "acrs",
+        "_claim_names",
+        "hasgroups",
+        "cnf",
     ];
 
     #[test]
@@ -298,8 +338,8 @@ mod tests {
         for name in KNOWN {
             assert!(known(name).is_some(), "{name}");
             let value = match name {
-                "exp" | "nbf" | "iat" => "1",
-                "roles" => "[]",
+                "exp" | "nbf" | "iat" | "acct" => "1",
+                "roles" | "groups" | "acrs" => "[]",
                 _ => "\"x\"",
             };
             let twice = format!("{{\"{name}\":{value},\"{name}\":{value}}}");
@@ -310,8 +350,8 @@ mod tests {
     #[test]
     fn no_two_claims_are_taken_for_one() {
         let value = |name: &str| match name {
-            "exp" | "nbf" | "iat" => "1",
-            "roles" => "[]",
+            "exp" | "nbf" | "iat" | "acct" => "1",
+            "roles" | "groups" | "acrs" => "[]",
             _ => "\"x\"",
         };
         let all: Vec<_> = KNOWN.iter().map(|name| format!("\"{name}\":{}", value(name))).collect();
@@ -330,6 +370,26 @@ mod tests {
         assert_eq!(claims.scopes().collect::<Vec<_>>(), ["x", "y"]);
         assert_eq!(claims.text(Text::Version), None);
         assert_eq!(claims.required(Text::Version), Err(Rejection::ClaimMissing("ver")));
+    }
+
+    #[test]
+    fn lists_and_flags_are_read_by_type() {
+        let refusal = |payload: &str| RawClaims::parse(payload.as_bytes().to_vec()).map(|_| ()).unwrap_err();
+        assert_eq!(refusal(r#"{"groups":"a"}"#), Rejection::ClaimType("groups"));
+        assert_eq!(refusal(r#"{"acrs":[1]}"#), Rejection::ClaimType("acrs"));
+        assert_eq!(refusal(r#"{"acct":"0"}"#), Rejection::ClaimType("acct"));
+        assert_eq!(refusal(r#"{"idp":1}"#), Rejection::ClaimType("idp"));
+        assert_eq!(refusal(r#"{"cnf":{"jwk":{"n":1,"n":1}}}"#), Rejection::ClaimDuplicate);
+        let claims = RawClaims::parse(br#"{"groups":["g","h"],"acrs":["c1"],"cnf":{},"hasgroups":true}"#.to_vec());
+        let fields = claims.unwrap().fields;
+        assert_eq!((fields.groups.len(), fields.contexts.len()), (2, 1));
+        assert!(fields.bound && fields.groups_elsewhere);
+    }
+
+    #[test]
+    fn a_payload_beyond_what_a_place_can_address_is_too_large() {
+        let payload = format!("{{\"aud\":\"{}\"}}", "x".repeat(40_000));
+        assert_eq!(RawClaims::parse(payload.into_bytes()).map(|_| ()), Err(Rejection::TooLarge));
     }
 
     #[test]

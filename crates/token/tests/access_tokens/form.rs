@@ -223,3 +223,13 @@ fn a61_typ_of_another_kind_of_jwt() {
         Kit::v2_app().header("typ", value).refused(Rejection::HeaderMalformed);
     }
 }
+
+#[test]
+fn members_that_nobody_reads_have_their_registered_type_too() {
+    for name in ["x5t#S256", "url"] {
+        Kit::v2_app().header(name, "any text").accepted();
+        for value in [serde_json::json!(0), serde_json::json!([]), serde_json::json!(null)] {
+            Kit::v2_app().header(name, value).refused(Rejection::HeaderMalformed);
+        }
+    }
+}
