@@ -10,6 +10,7 @@
 mod benchmarks;
 mod checks;
 mod environment;
+mod pages;
 mod process;
 mod report;
 
@@ -20,6 +21,7 @@ cargo xtask COMMAND
 
   test [STEP…]         everything that CI checks; with names, only those steps (`cargo xtask test --list`)
   environment          install what the tests need (PostgreSQL, Python, Node, cargo-deny), nothing else
+  pages --out DIR      every page of the authority as HTML and as pictures, in two sizes, light and dark
   bench [NAME…]        every benchmark with a figure to keep, in one go; with names, only those
 
 Example: cargo xtask test format clippy
@@ -31,6 +33,7 @@ fn main() -> ExitCode {
     match arguments.first().map(String::as_str) {
         Some("test") => checks::run(&rest),
         Some("environment") => environment::run(),
+        Some("pages") => pages::run(&rest),
         Some("bench") => benchmarks::run(&rest),
         Some("help" | "--help" | "-h") => {
             print!("{USAGE}");

@@ -61,6 +61,7 @@ impl Administrator {
     /// registration is gone from the directory opens nothing and is replaced.
     pub(crate) async fn of<D: Directory>(
         path: Option<&Path>,
+        home: Option<TenantId>,
         directory: &D,
         vault: &Vault,
         clock: &dyn Clock,
@@ -72,7 +73,7 @@ impl Administrator {
                 return Ok(known);
             }
         }
-        let mut made = Self::create(directory, vault, clock, randomness).await?;
+        let mut made = Self::create(home, directory, vault, clock, randomness).await?;
         if let Some(path) = path {
             replace_durably(path, &made.to_json(), 0o600)?;
             made.path = Some(path.to_owned());
@@ -95,15 +96,18 @@ impl Administrator {
         }))
     }
 
-    /// Makes the administrator in the directory's first tenant, and a tenant where there is none.
+    /// Makes the administrator at home, which is otherwise the directory's first tenant, and a tenant where there is none.
     async fn create<D: Directory>(
+        home: Option<TenantId>,
         directory: &D,
         vault: &Vault,
         clock: &dyn Clock,
         randomness: &dyn Randomness,
     ) -> Result<Self, StartError> {
         let mut tx = directory.begin().await?;
-        let tenant = match tx.tenants().await?.into_iter().next() {
+        let tenants = tx.tenants().await?;
+        let at_home = tenants.iter().position(|tenant| Some(tenant.id) == home).unwrap_or(0);
+        let tenant = match tenants.into_iter().nth(at_home) {
             Some(tenant) => tenant,
             None => {
                 let tenant = Tenant::new(TenantId::from_uuid(randomness.uuid_v4()), "Local directory");

@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
-use countersign_directory::Tenant;
-use countersign_protocol::{AadSts, EndpointVersion, ServedTenant, TokenRequest};
-use countersign_token::ClientId;
+use countersign_directory::{Directory, Tenant};
+use countersign_protocol::{AadSts, EndpointVersion, ServedTenant, TenantSegment, TokenRequest};
+use countersign_token::{ClientId, TenantId};
 use http::HeaderMap;
+use http::header::ORIGIN;
 
+use crate::core::Core;
 use crate::exchange::Exchange;
 use crate::refused::Refused;
 
@@ -34,6 +36,33 @@ impl TokenCall<'_> {
             Place::Alias(ServedTenant::Organizations) => Err(Refused::new(AadSts::NO_TENANT_IDENTIFYING_INFORMATION)),
             Place::Alias(_) => Err(Refused::new(AadSts::GRANT_TYPE_NOT_SUPPORTED_ON_ALIAS)),
         }
+    }
+
+    /// The tenant of a code or refresh token, if the path admits it: an alias admits every one, a tenant only itself.
+    pub(crate) async fn directory_of<D: Directory>(
+        &self,
+        core: &Core<D>,
+        tenant: TenantId,
+    ) -> Result<Arc<Tenant>, Refused> {
+        match &self.place {
+            Place::Tenant(here) if here.id == tenant => Ok(Arc::clone(here)),
+            // Personal accounts have no directory here.
+            Place::Tenant(_) | Place::Alias(ServedTenant::Consumers) => {
+                Err(Refused::new(AadSts::GRANT_FOR_ANOTHER_TENANT))
+            }
+            Place::Alias(_) => {
+                let found = core.registry.tenant(&TenantSegment::Id(tenant)).await?;
+                // A tenant that was removed or switched off takes its codes and tokens with it (pitfalls B85).
+                found.filter(|tenant| tenant.enabled).ok_or_else(|| Refused::new(AadSts::INVALID_GRANT))
+            }
+        }
+    }
+
+    /// The header `Origin` of a request that a script of another origin sent. What has no origin of its own to name is
+    /// `null`, and foreign.
+    pub(crate) fn origin_header(&self) -> Option<&str> {
+        let origin = self.headers.get(ORIGIN)?.to_str().unwrap_or("null");
+        (origin != self.exchange.origin.host.origin()).then_some(origin)
     }
 
     /// Notes in the log that a token was issued.

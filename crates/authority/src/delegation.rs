@@ -2,16 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::registry::Resource;
+pub(crate) use countersign_protocol::OidcScopes;
 
-/// The OIDC scopes of a request. They concern the answer, not the resource.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct OidcScopes {
-    pub(crate) openid: bool,
-    pub(crate) profile: bool,
-    pub(crate) email: bool,
-    pub(crate) offline_access: bool,
-}
+use crate::registry::Resource;
 
 /// A resource, and the delegated permissions at it that are consented to and asked for.
 #[derive(Debug)]

@@ -1,10 +1,12 @@
 //! The routes. Each handler reads a request, asks the rooms behind it, and answers; it has no rules of its own.
 
 mod body;
+mod device_code;
 mod discovery;
 mod path;
 mod target;
 mod token;
+mod user_realm;
 
 pub(crate) use discovery::key_set;
 
@@ -28,8 +30,8 @@ use crate::core::Core;
 use crate::exchange::{AnswerKind, Exchange};
 use crate::refused::Refused;
 
-/// All routes of the authority. Paths are matched without regard to case and to doubled slashes, as Entra does.
-pub(crate) fn router<D: Directory>(core: Arc<Core<D>>, extra: Router) -> Router {
+/// All routes of the authority.
+pub(crate) fn routes<D: Directory>(core: &Arc<Core<D>>, extra: Router) -> Router {
     let metadata = |version| {
         get(move |core, tenant, request| discovery::metadata(core, tenant, version, request))
             .options(discovery::preflight)
@@ -38,8 +40,9 @@ pub(crate) fn router<D: Directory>(core: Arc<Core<D>>, extra: Router) -> Router 
         get(move |core, tenant, request| discovery::keys(core, tenant, version, request)).options(discovery::preflight)
     };
     let token = |version| any(move |core, tenant, request| token::token(core, tenant, version, request));
+    let device_code = |version| any(move |core, tenant, request| device_code::start(core, tenant, version, request));
     let (v1, v2) = (EndpointVersion::V1, EndpointVersion::V2);
-    let routes = Router::new()
+    Router::new()
         .route("/{tenant}/.well-known/openid-configuration", metadata(v1))
         .route("/{tenant}/v2.0/.well-known/openid-configuration", metadata(v2))
         .route("/{tenant}/discovery/keys", keys(v1))
@@ -47,10 +50,18 @@ pub(crate) fn router<D: Directory>(core: Arc<Core<D>>, extra: Router) -> Router 
         .route("/{tenant}/discovery/instance", get(discovery::instance).options(discovery::preflight))
         .route("/{tenant}/oauth2/token", token(v1))
         .route("/{tenant}/oauth2/v2.0/token", token(v2))
+        .route("/{tenant}/oauth2/devicecode", device_code(v1))
+        .route("/{tenant}/oauth2/v2.0/devicecode", device_code(v2))
+        .route("/{tenant}/userrealm/{name}", get(user_realm::user_realm))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
-        .with_state(Arc::clone(&core))
-        .merge(extra);
+        .with_state(Arc::clone(core))
+        .merge(crate::interaction::router(core))
+        .merge(extra)
+}
+
+/// The routes behind the front door. Paths are matched without regard to case and to doubled slashes, as Entra does.
+pub(crate) fn behind_the_door<D: Directory>(core: Arc<Core<D>>, routes: Router) -> Router {
     Router::new()
         .fallback_service(MapRequest::new(routes, path::canonical))
         .layer(from_fn_with_state(core, front_door::<D>))
@@ -77,7 +88,7 @@ fn tenant_text(path: &TenantPath) -> &str {
 }
 
 /// Finds the tenant that a path names. `in_discovery` picks the words that metadata endpoints use.
-async fn place<D: Directory>(core: &Core<D>, text: &str, in_discovery: bool) -> Result<Place, Refused> {
+pub(crate) async fn place<D: Directory>(core: &Core<D>, text: &str, in_discovery: bool) -> Result<Place, Refused> {
     let named = |aadsts| Refused::new(aadsts).with("tenant", text.to_owned());
     let segment = TenantSegment::parse(text).map_err(|error| named(error.aadsts()))?;
     if let Some(alias) = segment.alias() {
@@ -88,7 +99,8 @@ async fn place<D: Directory>(core: &Core<D>, text: &str, in_discovery: bool) -> 
     }
     let tenant = core.registry.tenant(&segment).await?;
     let unknown = if in_discovery { AadSts::TENANT_NOT_FOUND_IN_DISCOVERY } else { AadSts::TENANT_NOT_FOUND };
-    tenant.map(Place::Tenant).ok_or_else(|| named(unknown))
+    // One that is switched off is one without active subscription, of which the text speaks.
+    tenant.filter(|tenant| tenant.enabled).map(Place::Tenant).ok_or_else(|| named(unknown))
 }
 
 /// An exchange over the core's clock, under the origin that was asked.

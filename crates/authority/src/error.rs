@@ -70,6 +70,15 @@ pub enum StartError {
     /// The lab cannot do its work.
     #[error("run the lab: {0}")]
     Lab(String),
+    /// External issuers cannot be reached with these settings.
+    #[error("prepare the way to external issuers")]
+    Federation(#[from] countersign_discovery::HttpsTransportError),
+    /// Standing in for Microsoft's names is for loopback only.
+    #[error("stand in for Microsoft's names on {address}, which is not on loopback")]
+    StandIn {
+        /// The address.
+        address: SocketAddr,
+    },
     /// A background task died.
     #[error("a background task ended early")]
     Task,

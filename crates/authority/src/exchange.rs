@@ -1,5 +1,7 @@
 //! One request and its answer: ids, times and headers that every answer carries, good or bad.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use axum::body::Body;
 use axum::response::Response;
 use countersign_protocol::headers::{
@@ -34,6 +36,8 @@ pub(crate) struct Exchange<'a> {
     fallback_correlation_id: Uuid,
     echo: bool,
     telemetry: bool,
+    /// Whether a script of another origin may read the answer.
+    cross_origin: AtomicBool,
 }
 
 impl<'a> Exchange<'a> {
@@ -56,6 +60,7 @@ impl<'a> Exchange<'a> {
             fallback_correlation_id: randomness.uuid_v4(),
             echo: text(RETURN_CLIENT_REQUEST_ID).is_some_and(|wish| wish.eq_ignore_ascii_case("true")),
             telemetry: request.keys().any(|name| form::is_telemetry(name.as_str())),
+            cross_origin: AtomicBool::new(false),
         }
     }
 
@@ -67,6 +72,11 @@ impl<'a> Exchange<'a> {
     /// Notes that the body carries `x-client-*` telemetry.
     pub(crate) fn note_telemetry(&mut self, present: bool) {
         self.telemetry |= present;
+    }
+
+    /// Lets scripts of other origins read the answer, once it is known that the client is a single-page application.
+    pub(crate) fn allow_cross_origin(&self) {
+        self.cross_origin.store(true, Ordering::Relaxed);
     }
 
     pub(crate) fn correlation_id(&self) -> Uuid {
@@ -92,7 +102,10 @@ impl<'a> Exchange<'a> {
         };
         let insertions: Vec<(&str, &str)> =
             refused.insertions.iter().map(|(name, value)| (*name, value.as_ref())).collect();
-        let error = TokenError::new(refused.aadsts, &insertions, &context);
+        let mut error = TokenError::new(refused.aadsts, &insertions, &context);
+        if let Some(claims) = &refused.claims {
+            error = error.with_claims(claims.as_str());
+        }
         tracing::info!(
             target: "countersign_authority::refused",
             code = refused.aadsts.code,
@@ -119,9 +132,17 @@ impl<'a> Exchange<'a> {
             // A refusal must not be remembered for a day (recorded: Cache-Control private).
             AnswerKind::Discovery => DISCOVERY_ERROR,
         };
-        headers.reserve(fixed.len() + 4);
+        headers.reserve(fixed.len() + 6);
         for (name, value) in fixed {
             headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+        }
+        if self.cross_origin.load(Ordering::Relaxed) {
+            // Everybody may read what nobody's cookies have paid for; an origin is never reflected (pitfalls B75).
+            headers.insert(http::header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+            headers.insert(
+                http::header::ACCESS_CONTROL_EXPOSE_HEADERS,
+                HeaderValue::from_static("content-length, x-ms-request-id, client-request-id, x-ms-clitelem"),
+            );
         }
         let mut put = |name: &'static str, value: String| {
             if let Ok(value) = HeaderValue::try_from(value) {

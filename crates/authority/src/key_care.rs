@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, watch};
 use crate::StartError;
 use crate::again::until_settled;
 use crate::core::Core;
-use crate::key_ring::NewKey;
+use crate::key_ring::{NewKey, make};
 
 /// How often schedules are looked at: a key that is due is made or retired within this time.
 const CARE: Duration = Duration::from_secs(600);
@@ -22,12 +22,21 @@ impl KeysInTheMaking {
     /// Makes two keys at once. How long one takes is a matter of luck; the luckier becomes the first to sign, the other the
     /// one after it, and the start waits for the luckier only.
     pub(crate) fn start(now: Timestamp) -> Self {
+        Self::two(move |_| NewKey::make(now))
+    }
+
+    /// The same for an authority that keeps nothing: the two are made once per process, and only named anew.
+    pub(crate) fn start_in_memory(now: Timestamp) -> Self {
+        Self::two(move |slot| NewKey::make_for_this_process(slot, now))
+    }
+
+    fn two(make: impl Fn(usize) -> Result<NewKey, StartError> + Copy + Send + 'static) -> Self {
         let (sender, receiver) = mpsc::channel(2);
-        for _ in 0..2 {
+        for slot in 0..2 {
             let sender = sender.clone();
             tokio::task::spawn_blocking(move || {
                 // A receiver that is gone has no use for the key.
-                let _ = sender.blocking_send(NewKey::make(now));
+                let _ = sender.blocking_send(make(slot));
             });
         }
         Self(receiver)
@@ -47,10 +56,6 @@ impl KeysInTheMaking {
     }
 }
 
-async fn make(now: Timestamp) -> Result<NewKey, StartError> {
-    tokio::task::spawn_blocking(move || NewKey::make(now)).await.map_err(|_| StartError::Task)?
-}
-
 /// Looks after the keys until `stopping`.
 pub(crate) async fn care<D: Directory>(
     core: Arc<Core<D>>,
@@ -62,7 +67,10 @@ pub(crate) async fn care<D: Directory>(
             if let Err(error) = look(&core, &mut making).await {
                 tracing::error!(error = &error as &dyn std::error::Error, "the signing keys could not be looked after");
             }
-            tokio::time::sleep(CARE).await;
+            tokio::select! {
+                () = tokio::time::sleep(CARE) => {}
+                () = core.keys.wanted() => {}
+            }
         }
     };
     tokio::select! {
@@ -72,17 +80,25 @@ pub(crate) async fn care<D: Directory>(
     }
 }
 
-/// One look: makes the next key if there is none, ends those that a schedule has replaced.
+/// One look: ends the keys that a schedule has replaced, makes the next one of every owner who has none.
 pub(crate) async fn look<D: Directory>(core: &Core<D>, making: &mut KeysInTheMaking) -> Result<(), StartError> {
-    if core.keys.lacks_next().await? {
+    until_settled(|| core.keys.tidy()).await?;
+    for owner in core.keys.without_next().await? {
+        // What was made ahead is for the first owner, who is the first here, and then used up.
         let key = making.next(&*core.clock).await?;
-        until_settled(|| core.keys.add_next(&key)).await?;
+        until_settled(|| core.keys.add_next(owner, &key)).await?;
     }
-    until_settled(|| core.keys.tidy()).await
+    Ok(())
 }
 
-/// Lets the next key sign from now on, and makes the one after it.
+/// Lets every owner's next key sign from now on, and makes the one after it. Answers the `kid` that signs for the first
+/// owner.
 pub(crate) async fn roll<D: Directory>(core: &Core<D>) -> Result<String, StartError> {
-    let key = make(core.clock.now()).await?;
-    until_settled(|| core.keys.roll(&key)).await
+    let mut signing = None;
+    for owner in core.keys.owners().await? {
+        let key = make(core.clock.now()).await?;
+        let key_id = until_settled(|| core.keys.roll(owner, &key)).await?;
+        signing.get_or_insert(key_id);
+    }
+    Ok(signing.unwrap_or_default())
 }

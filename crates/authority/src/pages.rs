@@ -1,70 +1,69 @@
-//! Pages for people: plain HTML from the server, readable without script or style.
+//! Pages for people: HTML from the server, readable without script or style.
 //!
-//! Nothing here says what the directory holds: these pages are for anybody who reaches the port. The content security
-//! policy admits one stylesheet of our own and nothing else.
+//! A page is a function from a view to markup. Views are filled by whoever knows: pages read no directory, decide
+//! nothing and keep nothing. [`send`] gives each its headers; [`Policy`] names the kinds of page there are. Text that
+//! others wrote (names, descriptions, addresses) is escaped, isolated and bounded in `text` and `source`.
+//!
+//! Read on in `card` for what all pages of a flow share, and look at them with `cargo xtask pages --out DIR`.
 
+mod answer;
+mod assets;
+mod card;
+mod check_session;
+mod consent;
+mod device;
 mod error_lookup;
+mod form_post;
 mod front;
+#[cfg(test)]
+mod gallery;
+mod refusal;
+mod sign_in;
+mod sign_out;
+mod source;
+mod text;
+
+pub(crate) use answer::{Policy, send};
+pub(crate) use {
+    card::{Account, Asking, Step},
+    check_session::{COOKIE as CHECK_SESSION_COOKIE, check_session},
+    consent::{AdminConsentView, ConsentView, NeedApprovalView, Permission, admin_consent, consent, need_approval},
+    device::{
+        DeviceCodeFault, DeviceCodeView, DeviceConfirmView, DeviceDoneView, device_code, device_confirm, device_done,
+    },
+    form_post::{FormPostView, form_post},
+    refusal::{ErrorView, error},
+    sign_in::{AccountPickerView, SignInFault, SignInView, StaySignedInView, account_picker, sign_in, stay_signed_in},
+    sign_out::{SignOutChoiceView, SignOutView, SignedOutView, sign_out, sign_out_choice, signed_out},
+};
 
 use axum::Router;
-use axum::response::{IntoResponse, Response};
+use axum::response::IntoResponse;
 use axum::routing::get;
 use countersign_protocol::AuthorityHost;
-use http::{HeaderName, HeaderValue, StatusCode};
+use http::StatusCode;
 use maud::{DOCTYPE, Markup, html};
 
-const STYLE: &str = include_str!("pages/style.css");
-
-/// What every page is sent with (OWASP Secure Headers; RFC 9700 §4.16 on framing).
-const HEADERS: [(&str, &str); 6] = [
-    (
-        "content-security-policy",
-        "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-    ),
-    ("x-frame-options", "DENY"),
-    ("referrer-policy", "no-referrer"),
-    ("x-content-type-options", "nosniff"),
-    ("cache-control", "no-store"),
-    ("strict-transport-security", "max-age=31536000; includeSubDomains"),
-];
-
-/// The pages' routes.
+/// The pages' routes: those that are the same for everybody, and what all pages load.
 pub(crate) fn router(host: &AuthorityHost, ca_pem: &str) -> Router {
     let (host, ca_pem) = (host.clone(), ca_pem.to_owned());
     let front = front::page(&host);
-    let style = || async {
-        ([("content-type", "text/css; charset=utf-8"), ("cache-control", "max-age=3600")], STYLE).into_response()
-    };
     let ca = move || async move { ([("content-type", "application/x-pem-file")], ca_pem).into_response() };
     let portal = front.clone();
     Router::new()
-        .route("/", get(|| async move { send(StatusCode::OK, &front) }))
-        .route("/portal", get(|| async move { send(StatusCode::OK, &portal) }))
+        .route("/", get(|| async move { send(StatusCode::OK, &front, Policy::Read) }))
+        .route("/portal", get(|| async move { send(StatusCode::OK, &portal, Policy::Read) }))
         .route("/error", get(error_lookup::page))
         .route("/ca.pem", get(ca))
-        .route("/assets/style.css", get(style))
+        .merge(assets::router())
 }
 
-fn send(status: StatusCode, page: &Markup) -> Response {
-    let mut response = (status, axum::response::Html(page.0.clone())).into_response();
-    for (name, value) in HEADERS {
-        response.headers_mut().insert(HeaderName::from_static(name), HeaderValue::from_static(value));
-    }
-    response
-}
-
-/// A page: its title, one line that says what it is for, and its content.
+/// A page that is read: its title, one line that says what it is for, and its content.
 fn layout(title: &str, lead: &str, content: &Markup) -> Markup {
     html! {
         (DOCTYPE)
         html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                meta name="robots" content="noindex";
-                title { (title) " – Countersign" }
-                link rel="stylesheet" href="/assets/style.css";
-            }
+            head { (card::head(title)) }
             body {
                 header {
                     (mark())
@@ -107,7 +106,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn b65_every_page_is_unframeable_and_admits_no_script() {
+    async fn b65_every_page_is_unframeable_and_has_no_script_of_its_own() {
         for path in ["/", "/portal", "/error?code=7000215", "/error?code=1", "/error?code=%3Cscript%3E"] {
             let (_, headers, body) = get_page(path).await;
             let policy = headers["content-security-policy"].to_str().unwrap();

@@ -38,7 +38,7 @@ pub fn write_ready_file(path: &Path, authority: &Authority) -> Result<(), StartE
     };
     let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let origin = authority.host().origin();
-    let document = json!({
+    let mut document = json!({
         "authority": origin,
         "graph": format!("{origin}/v1.0"),
         "portal": format!("{origin}/portal"),
@@ -46,5 +46,8 @@ pub fn write_ready_file(path: &Path, authority: &Authority) -> Result<(), StartE
         "admin": absolute(&admin),
         "pid": std::process::id(),
     });
+    if let Some(proxy) = authority.proxy_address() {
+        document["proxy"] = json!(format!("http://{proxy}"));
+    }
     replace(path, document.to_string().as_bytes(), 0o644)
 }

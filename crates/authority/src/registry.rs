@@ -1,7 +1,7 @@
 //! What the directory said, remembered as long as the directory has not changed.
 //!
-//! Issuing a token asks three questions (which client, which resource, which roles); all are answered from memory, so that
-//! the token endpoint neither waits for the store nor writes to it. Each answer carries the directory's revision from
+//! Issuing a token asks a few questions (which client, which resource, which user, what was granted); all are answered from
+//! memory, so that the token endpoint neither waits for the store nor writes to it. Each answer carries the directory's revision from
 //! before it was read and is good while the revision is the same. "There is no such thing" is remembered too, in caches
 //! with room for a fixed number of answers, so that made-up ids cost a bounded amount of memory.
 
@@ -10,8 +10,8 @@ use std::hash::Hash;
 use std::sync::Arc;
 
 use countersign_directory::{
-    Application, Applications, ClientCertificate, ClientSecret, Credentials, Directory, Grants, Revision,
-    ServicePrincipal, ServicePrincipals, StoreError, Tenant, Tenants,
+    Application, Applications, ClientCertificate, ClientSecret, Credentials, Directory, FederatedCredential, Grants,
+    Groups, Principal, Revision, ServicePrincipal, ServicePrincipals, StoreError, Tenant, Tenants, User, Users,
 };
 use countersign_protocol::TenantSegment;
 use countersign_token::{Certificate, ClientId, ObjectId, TenantId};
@@ -28,6 +28,7 @@ pub(crate) struct Client {
     pub(crate) service_principal: Option<ServicePrincipal>,
     pub(crate) secrets: Vec<ClientSecret>,
     pub(crate) certificates: Vec<RegisteredCertificate>,
+    pub(crate) federated: Vec<FederatedCredential>,
 }
 
 /// A registered certificate, parsed once.
@@ -44,13 +45,22 @@ pub(crate) struct Resource {
     pub(crate) service_principal: ServicePrincipal,
 }
 
-/// What a client was granted at a resource.
-#[derive(Debug)]
+/// What an application, or a user, was granted at a resource as itself.
+#[derive(Debug, Default)]
 pub(crate) struct Granted {
-    /// The values of its app roles, sorted.
+    /// The values of its app roles, sorted; of a user also those that groups pass on.
     pub(crate) roles: Vec<String>,
     /// Whether it has any assignment, a role's or the default one.
     pub(crate) assigned: bool,
+    /// The groups by which it has one, sorted: what `groupMembershipClaims: ApplicationGroup` shows.
+    pub(crate) through: Vec<ObjectId>,
+}
+
+/// The groups that a principal is in, directly or by groups within groups, by object id.
+#[derive(Debug, Default)]
+pub(crate) struct Memberships {
+    pub(crate) security: Vec<ObjectId>,
+    pub(crate) all: Vec<ObjectId>,
 }
 
 type Answers<K, V> = Cache<K, (Revision, Option<Arc<V>>)>;
@@ -62,6 +72,11 @@ pub(crate) struct Registry<D> {
     clients: Answers<(TenantId, ClientId), Client>,
     resources: Answers<(TenantId, Box<str>), Resource>,
     grants: Answers<(TenantId, ObjectId, ObjectId), Granted>,
+    memberships: Answers<(TenantId, ObjectId), Memberships>,
+    users: Answers<(TenantId, ObjectId), User>,
+    names: Answers<(TenantId, Box<str>), User>,
+    applications: Answers<ClientId, Application>,
+    scopes: Answers<(TenantId, ObjectId, ObjectId, ObjectId), Vec<String>>,
 }
 
 /// The answer from memory, or else from the store.
@@ -96,7 +111,17 @@ impl<D: Directory> Registry<D> {
             clients: Cache::new(ROOM),
             resources: Cache::new(ROOM),
             grants: Cache::new(ROOM),
+            memberships: Cache::new(ROOM),
+            users: Cache::new(ROOM),
+            names: Cache::new(ROOM),
+            applications: Cache::new(ROOM),
+            scopes: Cache::new(ROOM),
         }
+    }
+
+    /// The directory itself: for its ledger, whose answers are never remembered, and for those who write.
+    pub(crate) fn directory(&self) -> &D {
+        &self.directory
     }
 
     /// The tenant that a path segment names. Aliases name none.
@@ -131,9 +156,15 @@ impl<D: Directory> Registry<D> {
                     }
                 })
                 .collect();
-            Ok(Some(Client { secrets: tx.secrets(id).await?, certificates, application, service_principal }))
+            let federated = tx.federated_credentials(id).await?;
+            Ok(Some(Client { secrets: tx.secrets(id).await?, certificates, federated, application, service_principal }))
         })
         .await
+    }
+
+    /// The registration with this client id, wherever its home is: for requests that name no tenant.
+    pub(crate) async fn application(&self, id: ClientId) -> Result<Option<Arc<Application>>, StoreError> {
+        recall(&self.directory, &self.applications, id, |mut tx| async move { tx.application(id).await }).await
     }
 
     /// The resource that a request names by client id or identifier URI.
@@ -154,13 +185,62 @@ impl<D: Directory> Registry<D> {
         resource: ObjectId,
     ) -> Result<Arc<Granted>, StoreError> {
         let granted = recall(&self.directory, &self.grants, (tenant, client, resource), |mut tx| async move {
-            Ok(Some(Granted {
-                roles: tx.app_role_values(tenant, client, resource).await?,
-                assigned: tx.is_assigned(tenant, client, resource).await?,
-            }))
+            let held = tx.app_role_assignments_reaching(tenant, client, resource).await?;
+            let mut through: Vec<_> = held
+                .iter()
+                .filter(|assignment| matches!(assignment.principal, Principal::Group(_)))
+                .map(|assignment| assignment.principal.object_id())
+                .collect();
+            through.sort_unstable_by_key(ObjectId::as_uuid);
+            through.dedup();
+            let roles = tx.app_role_values(tenant, client, resource).await?;
+            Ok(Some(Granted { roles, assigned: !held.is_empty(), through }))
         })
         .await?;
-        Ok(granted.unwrap_or_else(|| Arc::new(Granted { roles: Vec::new(), assigned: false })))
+        Ok(granted.unwrap_or_default())
+    }
+
+    /// The groups that a principal is in.
+    pub(crate) async fn memberships(
+        &self,
+        tenant: TenantId,
+        principal: ObjectId,
+    ) -> Result<Arc<Memberships>, StoreError> {
+        let memberships = recall(&self.directory, &self.memberships, (tenant, principal), |mut tx| async move {
+            let groups = tx.groups_containing(tenant, principal).await?;
+            let security = groups.iter().filter(|group| group.security_enabled).map(|group| group.object_id).collect();
+            Ok(Some(Memberships { security, all: groups.iter().map(|group| group.object_id).collect() }))
+        })
+        .await?;
+        Ok(memberships.unwrap_or_default())
+    }
+
+    /// The user with this object id.
+    pub(crate) async fn user(&self, tenant: TenantId, id: ObjectId) -> Result<Option<Arc<User>>, StoreError> {
+        recall(&self.directory, &self.users, (tenant, id), |mut tx| async move { tx.user(tenant, id).await }).await
+    }
+
+    /// The user with this sign-in name, whatever its case.
+    pub(crate) async fn user_named(&self, tenant: TenantId, name: &str) -> Result<Option<Arc<User>>, StoreError> {
+        let key = (tenant, name.to_lowercase().into_boxed_str());
+        recall(&self.directory, &self.names, key, |mut tx| async move { tx.user_by_principal_name(tenant, name).await })
+            .await
+    }
+
+    /// The delegated permissions that a client was granted at a resource, for everybody or for this user, sorted.
+    pub(crate) async fn granted_scopes(
+        &self,
+        tenant: TenantId,
+        client: ObjectId,
+        resource: ObjectId,
+        user: ObjectId,
+    ) -> Result<Arc<Vec<String>>, StoreError> {
+        let scopes = recall(&self.directory, &self.scopes, (tenant, client, resource, user), |mut tx| async move {
+            let scopes = tx.granted_scopes(tenant, client, resource, Some(user)).await?;
+            Ok(Some(scopes.into_iter().collect::<Vec<_>>()))
+        })
+        .await?;
+        Ok(scopes.unwrap_or_default())
     }
 }
 

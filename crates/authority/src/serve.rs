@@ -229,12 +229,21 @@ struct Watched<S> {
     work: Arc<Work>,
 }
 
+/// In the extensions of a response: the connection is closed in its place. Only the lab asks for it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct HangUp;
+
+/// The connection ends here.
+#[derive(Debug, thiserror::Error)]
+#[error("the connection is closed without an answer")]
+struct HungUp;
+
 impl<S> Service<Request<Incoming>> for Watched<S>
 where
     S: Service<Request<Incoming>, Response = Response, Error = Infallible>,
 {
     type Response = Response;
-    type Error = Infallible;
+    type Error = HungUp;
     type Future = CountedFuture<S::Future>;
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
@@ -249,10 +258,14 @@ struct CountedFuture<F> {
     _under_way: UnderWay,
 }
 
-impl<F: Future> Future for CountedFuture<F> {
-    type Output = F::Output;
+impl<F: Future<Output = Result<Response, Infallible>>> Future for CountedFuture<F> {
+    type Output = Result<Response, HungUp>;
 
     fn poll(mut self: std::pin::Pin<&mut Self>, context: &mut std::task::Context<'_>) -> std::task::Poll<Self::Output> {
-        self.inner.as_mut().poll(context)
+        self.inner.as_mut().poll(context).map(|answer| match answer {
+            Ok(response) if response.extensions().get::<HangUp>().is_some() => Err(HungUp),
+            Ok(response) => Ok(response),
+            Err(never) => match never {},
+        })
     }
 }

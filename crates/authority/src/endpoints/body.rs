@@ -12,8 +12,13 @@ use hyper::body::Body;
 
 use crate::refused::Refused;
 
-/// The token request in the body, for which its sender has this long.
-pub(super) async fn token_request(request: Request, patience: Duration) -> Result<TokenRequest, Refused> {
+/// The token request in the body, for which its sender has this long. `first` is the parameter that a body of another
+/// type is found to lack.
+pub(super) async fn token_request(
+    request: Request,
+    patience: Duration,
+    first: &'static str,
+) -> Result<TokenRequest, Refused> {
     let content_type = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let is_form = is_form_content_type(content_type);
     let malformed = || Refused::new(AadSts::MALFORMED_REQUEST);
@@ -37,7 +42,7 @@ pub(super) async fn token_request(request: Request, patience: Duration) -> Resul
     };
     if !is_form {
         // A body of another type holds no form parameters, so the first one is missing.
-        return Err(Refused::missing("grant_type").because("the body is not application/x-www-form-urlencoded"));
+        return Err(Refused::missing(first).because("the body is not application/x-www-form-urlencoded"));
     }
     TokenRequest::parse(&body).map_err(|error| Refused::new(error.aadsts()).because(error.to_string()))
 }

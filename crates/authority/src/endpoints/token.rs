@@ -1,19 +1,29 @@
 //! The token endpoints, v1.0 and v2.0: a list of named steps, in the order in which Entra finds fault.
+//!
+//! Parameters belong into the body; one in the query, which logs and histories keep, is refused (RFC 6749 §3.2).
 
 use std::sync::Arc;
 
+use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use countersign_directory::Directory;
+use countersign_protocol::form::Form;
+use countersign_protocol::token_request::TOKEN_PARAMETERS;
 use countersign_protocol::{AadSts, EndpointVersion, GrantType, TokenResponse};
-use http::Method;
+use http::header::{
+    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_MAX_AGE,
+};
+use http::{HeaderValue, Method};
 use uuid::Uuid;
 
 use super::{TenantPath, body, exchange, place, tenant_text};
 use crate::call::TokenCall;
 use crate::core::Core;
 use crate::exchange::{AnswerKind, Exchange};
-use crate::grants::client_credentials;
+use crate::grants::{
+    authorization_code, client_credentials, device_code, on_behalf_of, refresh_token, resource_owner_password,
+};
 use crate::refused::Refused;
 
 /// Handles every method, since Entra answers a GET with a code of its own.
@@ -23,6 +33,9 @@ pub(super) async fn token<D: Directory>(
     version: EndpointVersion,
     request: Request,
 ) -> Response {
+    if request.method() == Method::OPTIONS {
+        return preflight();
+    }
     let mut exchange = exchange(&core, &request, AnswerKind::Token);
     exchange.correlate(id_in_query(request.uri().query()));
     match steps(&core, tenant_text(&tenant), version, request, &mut exchange).await {
@@ -42,8 +55,9 @@ async fn steps<D: Directory>(
         return Err(Refused::new(AadSts::POST_REQUIRED).with("method", request.method().to_string()));
     }
     let place = place(core, tenant, false).await?;
+    nothing_in_query(request.uri().query())?;
     let headers = request.headers().clone();
-    let form = body::token_request(request, core.patience).await?;
+    let form = body::token_request(request, core.patience, "grant_type").await?;
     exchange.correlate(form.client_request_id);
     exchange.note_telemetry(form.telemetry);
     let text = form.grant_type.as_deref().filter(|grant| !grant.is_empty());
@@ -53,11 +67,42 @@ async fn steps<D: Directory>(
     let call = TokenCall { place, version, form: &form, headers: &headers, exchange };
     match grant {
         GrantType::ClientCredentials => client_credentials::grant(core, &call).await,
+        GrantType::AuthorizationCode => authorization_code::grant(core, &call).await,
+        GrantType::RefreshToken => refresh_token::grant(core, &call).await,
+        GrantType::JwtBearer => on_behalf_of::grant(core, &call).await,
+        GrantType::Password => resource_owner_password::grant(core, &call).await,
+        GrantType::DeviceCode => device_code::grant(core, &call).await,
         _ => Err(unsupported()),
     }
 }
 
+/// What a browser asks before a single-page application may post here. It tells nothing about anybody, so everybody is told.
+fn preflight() -> Response {
+    let mut response = Response::new(Body::empty());
+    for (name, value) in [
+        (ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
+        (ACCESS_CONTROL_ALLOW_METHODS, "POST, OPTIONS"),
+        (ACCESS_CONTROL_ALLOW_HEADERS, "*"),
+        (ACCESS_CONTROL_MAX_AGE, "86400"),
+    ] {
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    response
+}
+
+/// Refuses a parameter of the body that stands in the query (pitfalls B39). The id that msal-node puts there is none.
+pub(super) fn nothing_in_query(query: Option<&str>) -> Result<(), Refused> {
+    let Some(query) = query.filter(|query| !query.is_empty()) else { return Ok(()) };
+    let malformed = || Refused::new(AadSts::MALFORMED_REQUEST);
+    let form =
+        Form::parse(query.as_bytes(), TOKEN_PARAMETERS).map_err(|error| malformed().because(error.to_string()))?;
+    match form.names().find(|name| *name != "client-request-id") {
+        None => Ok(()),
+        Some(name) => Err(malformed().because(format!("the parameter '{name}' stands in the query"))),
+    }
+}
+
 /// `client-request-id` in the query, where msal-node puts it.
-fn id_in_query(query: Option<&str>) -> Option<Uuid> {
+pub(super) fn id_in_query(query: Option<&str>) -> Option<Uuid> {
     query?.split('&').find_map(|pair| Uuid::try_parse(pair.strip_prefix("client-request-id=")?).ok())
 }

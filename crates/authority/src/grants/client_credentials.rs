@@ -9,10 +9,11 @@ use countersign_directory::{Directory, Tenant};
 use countersign_protocol::scope::client_credentials_resource;
 use countersign_protocol::{AadSts, EndpointVersion, ResourceIdentifier, TokenRequest, TokenResponse};
 
+use super::admission::parsed_claims;
 use crate::call::TokenCall;
 use crate::client_authentication::authenticate;
 use crate::core::Core;
-use crate::issue::{AppOnlyToken, LIFETIME_SECONDS, app_only};
+use crate::issue::{AppOnlyToken, app_only};
 use crate::refused::Refused;
 
 pub(crate) async fn grant<D: Directory>(core: &Core<D>, call: &TokenCall<'_>) -> Result<TokenResponse, Refused> {
@@ -41,26 +42,28 @@ pub(crate) async fn grant<D: Directory>(core: &Core<D>, call: &TokenCall<'_>) ->
             .with("resource_id", resource.application.app_id().to_string())
             .with("resource_name", resource.application.display_name().to_owned()));
     }
+    let claims = request.claims.as_deref().map(parsed_claims).transpose()?;
     let token = app_only(
         core,
         AppOnlyToken {
             origin: call.exchange.origin,
-            tenant: tenant.id,
+            tenant,
             client: &client.service_principal,
             proof: client.proof,
             resource: &resource,
             resource_name,
             granted: &granted,
+            claims: claims.as_ref(),
             now,
         },
     )
     .await?;
     call.signed_in(tenant, client.service_principal.app_id);
-    let expires_in = LIFETIME_SECONDS - 1;
-    let response = TokenResponse::new(token.into(), expires_in.unsigned_abs());
-    let seconds = now.as_unix_seconds();
+    let mut response = TokenResponse::new(token.token.into(), token.expires_in);
+    response.refresh_in = token.refresh_in;
+    let not_before = now.as_unix_seconds() - 300;
     Ok(match version {
-        EndpointVersion::V1 => response.with_v1_members(resource_name, seconds - 300, seconds + LIFETIME_SECONDS),
+        EndpointVersion::V1 => response.with_v1_members(resource_name, not_before, token.expires_on),
         EndpointVersion::V2 => response,
     })
 }

@@ -2,21 +2,21 @@
 //!
 //! Source: Microsoft identity platform, "Access token claims reference"; a token of an API of one's own (recorded 2026).
 
-use countersign_directory::{Directory, MICROSOFT_GRAPH, ServicePrincipal};
+use std::borrow::Cow;
+
+use countersign_directory::{Directory, MICROSOFT_GRAPH, ServicePrincipal, Tenant};
+use countersign_protocol::ClaimsRequest;
 use countersign_token::{ClientId, ObjectId, TenantId, Timestamp, TokenVersion};
 use serde::Serialize;
 
+use super::lifetime::{BACKDATED_SECONDS, CLAIMS_CHALLENGES, Lifetime, is_continuous};
 use super::opaque::{aio, rh, token_id, xms_ftd};
+use super::optional_claims::OptionalClaims;
+use super::sign::{owner_for, sign};
 use crate::core::Core;
 use crate::origin::Origin;
 use crate::refused::Refused;
 use crate::registry::{Granted, Resource};
-
-/// How long an app-only token lives from its issuance. `expires_in` says one second less (recorded).
-pub(crate) const LIFETIME_SECONDS: i64 = 3600;
-
-/// `nbf` and `iat` lie this far in the past, so that a resource with a slow clock takes the token (recorded).
-const BACKDATED_SECONDS: i64 = 300;
 
 /// How the client proved itself: claims `azpacr` and `appidacr`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,7 +28,8 @@ pub(crate) enum ClientProof {
 }
 
 impl ClientProof {
-    const fn acr(self) -> &'static str {
+    /// Claims `azpacr` and `appidacr`.
+    pub(super) const fn acr(self) -> &'static str {
         match self {
             Self::Public => "0",
             Self::Secret => "1",
@@ -40,14 +41,35 @@ impl ClientProof {
 /// What goes into an app-only token.
 pub(crate) struct AppOnlyToken<'a> {
     pub(crate) origin: &'a Origin,
-    pub(crate) tenant: TenantId,
+    pub(crate) tenant: &'a Tenant,
     pub(crate) client: &'a ServicePrincipal,
     pub(crate) proof: ClientProof,
     pub(crate) resource: &'a Resource,
     /// The resource as the request named it: `aud` of a v1.0 token.
     pub(crate) resource_name: &'a str,
     pub(crate) granted: &'a Granted,
+    /// The `claims` parameter, if there is one: a client that understands claims challenges gets a long-lived token.
+    pub(crate) claims: Option<&'a ClaimsRequest>,
     pub(crate) now: Timestamp,
+}
+
+/// An access token, and what an answer says of it.
+pub(crate) struct IssuedAccessToken {
+    /// A compact JWS.
+    pub(crate) token: String,
+    /// `exp`, seconds since the epoch.
+    pub(crate) expires_on: i64,
+    /// Seconds.
+    pub(crate) expires_in: u64,
+    /// Seconds; only long-lived tokens have it.
+    pub(crate) refresh_in: Option<u64>,
+}
+
+impl IssuedAccessToken {
+    pub(super) fn new(token: String, life: Lifetime, now: Timestamp) -> Self {
+        let expires_on = life.ends(now.as_unix_seconds());
+        Self { token, expires_on, expires_in: life.expires_in(), refresh_in: life.refresh_in() }
+    }
 }
 
 /// Members in Entra's order; v1.0 and v2.0 name the caller differently.
@@ -83,27 +105,27 @@ struct Claims<'a> {
     ver: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     wids: Option<[&'static str; 1]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    xms_cc: Option<[&'static str; 1]>,
     xms_ftd: String,
 }
 
-/// Signs an app-only access token; answers the compact JWS.
-pub(crate) async fn app_only<D: Directory>(core: &Core<D>, token: AppOnlyToken<'_>) -> Result<String, Refused> {
-    let resource_id = token.resource.application.app_id();
+/// Signs an app-only access token.
+pub(crate) async fn app_only<D: Directory>(
+    core: &Core<D>,
+    token: AppOnlyToken<'_>,
+) -> Result<IssuedAccessToken, Refused> {
+    let AppOnlyToken { tenant, resource, .. } = token;
+    let resource_id = resource.application.app_id();
     let for_graph = resource_id == MICROSOFT_GRAPH;
-    let version = token.resource.application.access_token_version();
-    let (audience, issuer);
-    match version {
-        TokenVersion::V1 => {
-            audience = token.resource_name.to_owned();
-            issuer = token.origin.cloud.issuer_v1(token.tenant);
-        }
-        TokenVersion::V2 => {
-            audience = resource_id.to_string();
-            issuer = token.origin.host.issuer_v2(token.tenant);
-        }
-    }
+    let version = resource.application.access_token_version();
+    let optional = OptionalClaims::of_access_token(&resource.application);
+    let audience = audience(resource, version, token.resource_name, optional);
     let is_v1 = version == TokenVersion::V1;
+    let issuer = if is_v1 { token.origin.cloud.issuer_v1(tenant.id) } else { token.origin.host.issuer_v2(tenant.id) };
     let (client, acr) = (token.client.app_id, token.proof.acr());
+    let continuous = is_continuous(&resource.application, token.claims);
+    let life = if continuous { Lifetime::CONTINUOUSLY_EVALUATED } else { Lifetime::APP_ONLY };
     let now = token.now.as_unix_seconds();
     let random = &*core.randomness;
     let claims = Claims {
@@ -111,7 +133,7 @@ pub(crate) async fn app_only<D: Directory>(core: &Core<D>, token: AppOnlyToken<'
         iss: &issuer,
         iat: now - BACKDATED_SECONDS,
         nbf: now - BACKDATED_SECONDS,
-        exp: now + LIFETIME_SECONDS,
+        exp: life.ends(now),
         aio: aio(random),
         app_displayname: for_graph.then_some(token.client.display_name.as_str()),
         appid: is_v1.then_some(client),
@@ -119,33 +141,37 @@ pub(crate) async fn app_only<D: Directory>(core: &Core<D>, token: AppOnlyToken<'
         azp: (!is_v1).then_some(client),
         azpacr: (!is_v1).then_some(acr),
         idp: is_v1.then_some(issuer.as_str()),
-        idtyp: (for_graph || wants_idtyp(token.resource)).then_some("app"),
+        idtyp: (for_graph || optional.has("idtyp")).then_some("app"),
         oid: token.client.object_id,
-        rh: rh(token.tenant, resource_id),
+        rh: rh(tenant.id, resource_id),
         roles: &token.granted.roles,
         sub: token.client.object_id,
-        tid: token.tenant,
+        tid: tenant.id,
         uti: token_id(random),
         ver: version.as_str(),
         wids: for_graph.then_some(["0997a1d0-0d1d-4acb-b408-d5ca73121e90"]),
+        xms_cc: continuous.then_some([CLAIMS_CHALLENGES]),
         xms_ftd: xms_ftd(random),
     };
-    let transient = || Refused::new(countersign_protocol::AadSts::TRANSIENT_ERROR).status(503);
-    let ring = core.keys.ring().await.map_err(|error| transient().because(error.to_string()))?;
-    let key = ring.signing(token.now).ok_or_else(|| transient().because("no signing key is active"))?;
+    let signed = sign(core, owner_for(tenant, resource), version, &claims, token.now).await?;
     tracing::debug!(
         target: "countersign_authority::issued",
-        tenant = %token.tenant, client = %client, resource = %resource_id, uti = claims.uti, key_id = key.key_id(),
+        tenant = %tenant.id, %client, resource = %resource_id, uti = claims.uti,
     );
-    key.signer(version).sign(&claims).map_err(|error| transient().because(error.to_string()))
+    Ok(IssuedAccessToken::new(signed, life, token.now))
 }
 
-/// Whether the resource asks for `idtyp` in its access tokens (`optionalClaims.accessToken`).
-fn wants_idtyp(resource: &Resource) -> bool {
-    resource
-        .application
-        .document()
-        .get("optionalClaims")
-        .and_then(|claims| claims.get("accessToken")?.as_array())
-        .is_some_and(|claims| claims.iter().any(|claim| claim.get("name").is_some_and(|name| name == "idtyp")))
+/// `aud`: in v2.0 the resource's client id; in v1.0 the name by which it was asked for, unless the registration wants the
+/// client id there too (optional claim `aud` with `use_guid`).
+pub(super) fn audience<'a>(
+    resource: &Resource,
+    version: TokenVersion,
+    resource_name: &'a str,
+    optional: OptionalClaims<'_>,
+) -> Cow<'a, str> {
+    if version == TokenVersion::V2 || optional.has_with("aud", "use_guid") {
+        Cow::Owned(resource.application.app_id().to_string())
+    } else {
+        Cow::Borrowed(resource_name)
+    }
 }

@@ -89,6 +89,9 @@ pub(crate) struct RefreshToken {
     pub(crate) scope: Option<String>,
     /// The resource of the first request (v1.0), likewise.
     pub(crate) resource: Option<String>,
+    /// Issued to a client that proved nothing, which it need not do at its redemption either.
+    #[serde(default)]
+    pub(crate) public: bool,
     /// Issued to a single-page application: its end does not move (24 h from the sign-in).
     pub(crate) spa: bool,
     /// When this one was issued, seconds since the epoch.

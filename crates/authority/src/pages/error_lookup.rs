@@ -6,16 +6,18 @@ use countersign_protocol::AadSts;
 use http::StatusCode;
 use maud::{Markup, html};
 
-use super::{layout, send};
+use super::{Policy, layout, send};
 
 pub(super) async fn page(request: Request) -> Response {
-    match code(request.uri().query()) {
-        Some(code) => match AadSts::variants(code).collect::<Vec<_>>() {
-            entries if entries.is_empty() => send(StatusCode::NOT_FOUND, &unknown()),
-            entries => send(StatusCode::OK, &known(code, &entries)),
-        },
-        None => send(StatusCode::NOT_FOUND, &unknown()),
-    }
+    let (status, page) = page_of(request.uri().query());
+    send(status, &page, Policy::Read)
+}
+
+/// The page for a query.
+pub(super) fn page_of(query: Option<&str>) -> (StatusCode, Markup) {
+    let Some(code) = code(query) else { return (StatusCode::NOT_FOUND, unknown()) };
+    let entries: Vec<_> = AadSts::variants(code).collect();
+    if entries.is_empty() { (StatusCode::NOT_FOUND, unknown()) } else { (StatusCode::OK, known(code, &entries)) }
 }
 
 /// Only digits are taken, so that nothing of the query reaches the page.

@@ -27,7 +27,7 @@ pub(super) fn page(host: &AuthorityHost) -> Markup {
         section {
             h2 { "Trust" }
             p { "Its certificate comes from a CA of its own. Give clients " a href="/ca.pem" { "the CA’s certificate" } "; never switch verification off." }
-            pre { "export SSL_CERT_FILE=ca.pem            # Rust, Go, OpenSSL\nexport REQUESTS_CA_BUNDLE=ca.pem       # Python\nexport NODE_EXTRA_CA_CERTS=ca.pem      # Node" }
+            pre { "# Rust, Go, OpenSSL\nexport SSL_CERT_FILE=ca.pem\n# Python\nexport REQUESTS_CA_BUNDLE=ca.pem\n# Node\nexport NODE_EXTRA_CA_CERTS=ca.pem" }
         }
         section {
             h2 { "A token, by hand" }

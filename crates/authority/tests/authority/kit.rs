@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use countersign_authority::{Authority, AuthorityBuilder, Storage};
 use countersign_directory::DirectoryFile;
-use countersign_discovery::{HttpsTransport, Limits, Transport};
+use countersign_discovery::{HttpsTransport, Limits, Transport, TransportError};
 use countersign_token::{FakeClock, Timestamp};
 use serde_json::Value;
 
@@ -147,6 +147,14 @@ impl Kit {
         let (parts, body) = response.into_parts();
         let body = serde_json::from_slice(&body).unwrap_or(Value::Null);
         Answer { status: parts.status.as_u16(), version: parts.version, headers: parts.headers, body }
+    }
+
+    /// As [`Kit::send`], for answers that may not come.
+    pub(crate) async fn try_send(
+        &self,
+        request: http::Request<Bytes>,
+    ) -> Result<http::Response<Bytes>, TransportError> {
+        self.transport.send(request, Limits { timeout: Duration::from_secs(20), max_body_bytes: 1 << 20 }).await
     }
 
     pub(crate) async fn get(&self, path: &str) -> Answer {

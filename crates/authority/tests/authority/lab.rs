@@ -12,20 +12,30 @@ use serde_json::{Value, json};
 use crate::kit::{API, Answer, CLIENT, Kit, OTHER_TENANT, SECRET, TENANT, claims, directory_text, segment};
 use countersign_directory::DirectoryFile;
 
-const ROUTES: [(Method, &str); 4] = [
+const ROUTES: [(Method, &str); 14] = [
     (Method::GET, "/lab/clock"),
     (Method::POST, "/lab/clock"),
     (Method::POST, "/lab/keys/roll"),
     (Method::POST, "/lab/tokens"),
+    (Method::GET, "/lab/faults"),
+    (Method::POST, "/lab/faults"),
+    (Method::DELETE, "/lab/faults"),
+    (Method::DELETE, "/lab/faults/1"),
+    (Method::GET, "/lab/calls"),
+    (Method::DELETE, "/lab/calls"),
+    (Method::PUT, "/lab/snapshots/a"),
+    (Method::POST, "/lab/reset"),
+    (Method::POST, "/lab/tenants"),
+    (Method::DELETE, "/lab/tenants/0a1b2c3d-0000-4000-8000-00000000fab0"),
 ];
 
-struct Lab {
-    kit: Kit,
-    clock: OffsetClock,
+pub(crate) struct Lab {
+    pub(crate) kit: Kit,
+    pub(crate) clock: OffsetClock,
 }
 
 impl Lab {
-    async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         // Secrets without an end in the past: this lab lives at the machine's time.
         // The client is known in the administrator's tenant too, without a role there.
         let text = directory_text("signInAudience: AzureADMultipleOrgs", "")
@@ -40,7 +50,7 @@ impl Lab {
         Self { kit: Kit::around(authority), clock }
     }
 
-    async fn administrator(&self) -> String {
+    pub(crate) async fn administrator(&self) -> String {
         let administrator = self.kit.authority.administrator();
         let form = format!(
             "grant_type=client_credentials&client_id={}&client_secret={}&scope=https://graph.microsoft.com/.default",
@@ -51,12 +61,12 @@ impl Lab {
         answer.body["access_token"].as_str().unwrap_or_else(|| panic!("{answer:?}")).to_owned()
     }
 
-    async fn ask(&self, method: Method, path: &str, token: Option<&str>, body: &str) -> Answer {
+    pub(crate) async fn ask(&self, method: Method, path: &str, token: Option<&str>, body: &str) -> Answer {
         ask(&self.kit, method, path, token, body).await
     }
 
     /// As the administrator, with a token made now.
-    async fn order(&self, path: &str, body: &Value) -> Answer {
+    pub(crate) async fn order(&self, path: &str, body: &Value) -> Answer {
         let token = self.administrator().await;
         self.ask(Method::POST, path, Some(&token), &body.to_string()).await
     }
@@ -84,13 +94,13 @@ async fn without_the_switch_there_is_no_lab() {
 async fn every_route_refuses_nobody_and_the_wrong_caller() {
     let lab = Lab::start().await;
     let for_an_api = lab.kit.token(&format!("{API}/.default")).await.body["access_token"].clone();
-    let elsewhere = lab.kit.token("https://graph.microsoft.com/.default").await.body["access_token"].clone();
-    let here = format!("/{}/oauth2/v2.0/token", lab.kit.authority.administrator().tenant_id);
-    assert_eq!(here, format!("/{OTHER_TENANT}/oauth2/v2.0/token"));
+    let without_a_role = lab.kit.token("https://graph.microsoft.com/.default").await.body["access_token"].clone();
+    assert_eq!(lab.kit.authority.administrator().tenant_id.to_string(), TENANT, "the file's first");
+    let there = format!("/{OTHER_TENANT}/oauth2/v2.0/token");
     let form = format!(
         "grant_type=client_credentials&client_id={CLIENT}&client_secret={SECRET}&scope=https://graph.microsoft.com/.default"
     );
-    let without_a_role = lab.kit.post(&here, &form).await.body["access_token"].clone();
+    let elsewhere = lab.kit.post(&there, &form).await.body["access_token"].clone();
     let good = lab.administrator().await;
     let altered = format!("{}{}", &good[..good.len() - 4], if good.ends_with("AAAA") { "BBBB" } else { "AAAA" });
     let unsigned = good.rsplit_once('.').unwrap().0.to_owned() + ".";

@@ -3,9 +3,9 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use countersign_authority::{Authority, Storage, write_ready_file};
+use countersign_authority::{Authority, StandInHost, Storage, write_ready_file};
 use countersign_directory::DirectoryFile;
-use countersign_protocol::AuthorityHost;
+use countersign_protocol::{AuthorityHost, CloudProfile};
 use countersign_token::OffsetClock;
 use secrecy::{ExposeSecret, SecretString};
 
@@ -54,7 +54,20 @@ pub(crate) struct Args {
     #[arg(long, value_name = "URL")]
     origin: Option<AuthorityHost>,
 
-    /// Switch on the test controls: clock, key rollover, forged tokens; for the administrator only
+    /// The cloud whose names are played: v1.0 issuers, Graph's host
+    #[arg(long, value_name = "NAME", default_value = "global", value_parser = cloud)]
+    cloud: CloudProfile,
+
+    /// Answer under this name of Microsoft's too, login.microsoftonline.com for one, and open a proxy that leads there:
+    /// programs in their default configuration then work with HTTPS_PROXY and the CA set; repeatable, loopback only
+    #[arg(long, value_name = "HOST")]
+    stand_in: Vec<StandInHost>,
+
+    /// The address of that proxy; port 0 for any that is free
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0", requires = "stand_in")]
+    stand_in_proxy: SocketAddr,
+
+    /// Switch on the test controls: clock, faults, forged tokens, snapshots; for the administrator only
     #[arg(long)]
     lab: bool,
 }
@@ -65,8 +78,12 @@ pub(crate) fn run(args: Args) -> Result<Exit, CliError> {
         builder = builder.directory(directory_file(path)?);
     }
     builder = builder.storage(storage(&args, &Environment::of_process())?).lab(args.lab.then(OffsetClock::default));
+    builder = builder.cloud(args.cloud).stand_in_proxy(args.stand_in_proxy);
     if let Some(origin) = args.origin {
         builder = builder.origin(origin);
+    }
+    for host in args.stand_in {
+        builder = builder.stand_in(host);
     }
     if !args.listen.ip().is_loopback() {
         report::warning(&format!("{} can be reached from other machines", args.listen));
@@ -92,6 +109,11 @@ pub(crate) fn run(args: Args) -> Result<Exit, CliError> {
         authority.shutdown().await;
         Ok(Exit::Done)
     })
+}
+
+fn cloud(name: &str) -> Result<CloudProfile, String> {
+    let names = || CloudProfile::ALL.map(|cloud| cloud.name).join(", ");
+    CloudProfile::by_name(name).ok_or_else(|| format!("the clouds are {}", names()))
 }
 
 /// Taken as it is, and never shown again.
@@ -162,8 +184,11 @@ fn announce(authority: &Authority, lab: bool) {
     if let Some(path) = &authority.administrator().path {
         lines.push(format!("  admin      {} (its secret opens everything)", path.display()));
     }
+    if let Some(proxy) = authority.proxy_address() {
+        lines.push(format!("  proxy      export HTTPS_PROXY=http://{proxy}"));
+    }
     if lab {
-        lines.push("  lab        on: the administrator may move the clock and forge tokens".to_owned());
+        lines.push("  lab        on: the administrator may move the clock, inject faults and forge tokens".to_owned());
     }
     report::heading(&styled(HEADING, "ready; Ctrl-C ends it"));
     for line in lines {

@@ -105,5 +105,6 @@ fn policy(authority: &Authority, cast: &Cast) -> Policy {
         scopes: Vec::new(),
         clients: None,
         allow_without_permission: false,
+        ..Policy::default()
     }
 }

@@ -1,0 +1,317 @@
+//! `/{tenant}/adminconsent` and `/{tenant}/v2.0/adminconsent`: an administrator's consent for the whole organisation.
+//!
+//! v1.0 and `.default` ask for all that the registration lists, application permissions included; a v2.0 request may name
+//! delegated permissions of one resource instead. What is granted holds for everybody and is exactly what the page showed.
+//!
+//! Source: "Admin consent on the Microsoft identity platform", Microsoft.
+
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::response::Response;
+use countersign_directory::{Application, Directory};
+use countersign_protocol::form::Form;
+use countersign_protocol::graph::{AppRole, ResourceAccessType};
+use countersign_protocol::{AadSts, AdminConsentRequest, AdminConsentResponse, EndpointVersion, UserScopes};
+use countersign_token::ClientId;
+
+use super::accounts::Account;
+use super::answer::deliver;
+use super::authorization::{Fault, Reply, client};
+use super::authorize::{Asked, Standing, question};
+use super::consent::{Line, grant, lines, names};
+use super::credentials::{self, Said};
+use super::fault::{Names, page};
+use super::flow::{Flow, Page, Question, Shown, Task};
+use super::sign_in::{Demand, Retry, Settled, Wish, settle};
+use super::visit::{Visit, segment};
+use crate::call::Place;
+use crate::core::Core;
+use crate::endpoints::TenantPath;
+use crate::grants::consent::{Extent, MissingConsent, MissingScope, asked_consent};
+use crate::pages::{self, AdminConsentView, NeedApprovalView, Permission};
+use crate::refused::Refused;
+use crate::registry::Resource;
+
+/// A request for an administrator's consent.
+pub(crate) async fn admin_consent<D: Directory>(
+    State(core): State<Arc<Core<D>>>,
+    tenant: TenantPath,
+    version: EndpointVersion,
+    request: Request,
+) -> Response {
+    let origin = core.origins.of(&request);
+    let mut visit = Visit::begin(&core, origin, request.headers());
+    let tenant = segment(&tenant);
+    let query = match question(&core, request).await {
+        Ok(Asked::Query(query) | Asked::Form(query)) => query,
+        Err(refused) => {
+            let response = page(&visit, &refused, Names::default());
+            return visit.leave(response);
+        }
+    };
+    let question = Question { tenant, v1: version == EndpointVersion::V1, query };
+    let mut flow = Flow::new(Task::AdminConsent(question.clone()));
+    let response = go_on(&mut visit, &mut flow, &question, &Retry::default()).await;
+    visit.leave(response)
+}
+
+/// A request that is understood.
+struct Asking {
+    place: Place,
+    version: EndpointVersion,
+    application: Arc<Application>,
+    reply: Reply,
+    request: AdminConsentRequest,
+}
+
+impl Asking {
+    async fn read<D: Directory>(visit: &mut Visit<'_, D>, question: &Question) -> Result<Self, Fault> {
+        let version = if question.v1 { EndpointVersion::V1 } else { EndpointVersion::V2 };
+        let place = super::place_of(visit.core, &question.tenant).await?;
+        let parsed = AdminConsentRequest::parse(question.query.as_bytes(), version);
+        let refusal = |error: &countersign_protocol::AuthorizeError| {
+            let refused = Refused::new(error.aadsts()).because(error.to_string());
+            match error.insertion() {
+                Some((name, value)) => refused.with(name, value.to_owned()),
+                None => refused,
+            }
+        };
+        let request = parsed.map_err(|fault| Fault::from(refusal(&fault.error)))?;
+        visit.exchange.correlate(request.client_request_id);
+        let (application, reply) =
+            client(visit.core, &place, &request.client_id, request.redirect_uri.as_deref()).await?;
+        Ok(Self { place, version, application, reply, request })
+    }
+
+    fn wish(&self) -> Wish<'_> {
+        Wish {
+            place: &self.place,
+            application: Some(&self.application),
+            demand: Demand::Any,
+            login_hint: None,
+            domain_hint: None,
+            max_age: None,
+            contexts: Vec::new(),
+            may_stay: true,
+            leads_to: Some(&self.reply.redirect_uri),
+        }
+    }
+
+    fn answer(&self, response: &AdminConsentResponse) -> Response {
+        let names = Names { tenant: None, application: Some(self.application.display_name()) };
+        deliver(&response.deliver(&self.reply.redirect_uri, self.version), names)
+    }
+
+    fn declined(&self) -> Response {
+        self.answer(&AdminConsentResponse::Declined { state: self.request.state.clone() })
+    }
+
+    fn refuse<D: Directory>(&self, visit: &Visit<'_, D>, refused: &Refused) -> Response {
+        let tenant = match &self.place {
+            Place::Tenant(tenant) => Some(tenant.display_name.as_str()),
+            Place::Alias(_) => None,
+        };
+        page(visit, refused, Names { tenant, application: Some(self.application.display_name()) })
+    }
+
+    /// All that would be granted in the account's tenant.
+    async fn wanted<D: Directory>(
+        &self,
+        visit: &Visit<'_, D>,
+        account: &Account,
+        standing: &Standing,
+    ) -> Result<Wanted, Refused> {
+        if let Some(scope) = self.request.scope.as_deref() {
+            let scopes = UserScopes::parse(EndpointVersion::V2, Some(scope), None).map_err(|error| {
+                let refused = Refused::new(error.aadsts_at_authorize());
+                match error.insertion() {
+                    Some((name, value)) => refused.with(name, value.to_owned()),
+                    None => refused,
+                }
+            })?;
+            if !scopes.default {
+                let (client, principal, user) = (&standing.client, &standing.principal, &account.user);
+                let delegated =
+                    asked_consent(visit.core, &account.tenant, client, principal, user, &scopes, Extent::Everything)
+                        .await?;
+                return Ok(Wanted { delegated, roles: Vec::new() });
+            }
+        }
+        registered(visit.core, account, standing).await
+    }
+}
+
+/// Delegated permissions and application permissions.
+struct Wanted {
+    delegated: Vec<MissingConsent>,
+    roles: Vec<(Arc<Resource>, AppRole)>,
+}
+
+impl Wanted {
+    /// For comparing with what was shown.
+    fn names(&self) -> Vec<(ClientId, String)> {
+        let roles = self.roles.iter().map(|(resource, role)| (resource.application.app_id(), role.id.to_string()));
+        names(&self.delegated).into_iter().chain(roles).collect()
+    }
+
+    fn lines(&self) -> Vec<Line> {
+        let roles = self.roles.iter().map(|(resource, role)| Line {
+            title: role.display_name.clone().unwrap_or_default(),
+            description: role.description.clone().unwrap_or_default(),
+            value: full_name(resource, role.value.as_deref().unwrap_or_default()),
+            admin_only: true,
+            application_role: true,
+        });
+        lines(&self.delegated, true).into_iter().chain(roles).collect()
+    }
+
+    /// What was granted, as v2.0 says it.
+    fn scope(&self) -> String {
+        let delegated = self.delegated.iter().flat_map(|entry| {
+            entry.scopes.iter().filter_map(|scope| Some(full_name(&entry.resource, scope.scope.value.as_deref()?)))
+        });
+        let roles = self.roles.iter().filter_map(|(resource, role)| Some(full_name(resource, role.value.as_deref()?)));
+        delegated.chain(roles).collect::<Vec<_>>().join(" ")
+    }
+}
+
+fn full_name(resource: &Resource, value: &str) -> String {
+    let application = &resource.application;
+    let prefix = application.identifier_uris().first().cloned().unwrap_or_else(|| application.app_id().to_string());
+    format!("{}/{value}", prefix.trim_end_matches('/'))
+}
+
+/// What the registration lists (`requiredResourceAccess`).
+async fn registered<D: Directory>(core: &Core<D>, account: &Account, standing: &Standing) -> Result<Wanted, Refused> {
+    let mut wanted = Wanted { delegated: Vec::new(), roles: Vec::new() };
+    for entry in &standing.client.application.registration().required_resource_access {
+        let id = entry.resource_app_id.to_string();
+        let resource = core.registry.resource(account.tenant.id, &id).await?.ok_or_else(|| {
+            Refused::new(AadSts::SERVICE_PRINCIPAL_LACKING)
+                .with("resource_id", id.clone())
+                .with("resource_name", id)
+                .with("tenant", account.tenant.id.to_string())
+        })?;
+        let lists = |kind, id| entry.resource_access.iter().any(|access| access.access_type == kind && access.id == id);
+        let scopes: Vec<MissingScope> = resource
+            .application
+            .oauth2_permission_scopes()
+            .iter()
+            .filter(|scope| scope.is_enabled && lists(ResourceAccessType::Scope, scope.id))
+            .map(|scope| MissingScope { scope: scope.clone(), needs_administrator: false })
+            .collect();
+        let roles = resource.application.app_roles().iter();
+        let roles = roles.filter(|role| role.is_enabled && lists(ResourceAccessType::Role, role.id));
+        wanted.roles.extend(roles.map(|role| (Arc::clone(&resource), role.clone())));
+        if !scopes.is_empty() {
+            wanted.delegated.push(MissingConsent { client: standing.principal.clone(), resource, scopes });
+        }
+    }
+    Ok(wanted)
+}
+
+/// The next page, or the answer.
+pub(super) async fn go_on<D: Directory>(
+    visit: &mut Visit<'_, D>,
+    flow: &mut Flow,
+    question: &Question,
+    retry: &Retry,
+) -> Response {
+    let asking = match Asking::read(visit, question).await {
+        Ok(asking) => asking,
+        Err(fault) => return fault.answer(visit),
+    };
+    match steps(visit, flow, &asking, retry).await {
+        Ok(response) => response,
+        Err(refused) => asking.refuse(visit, &refused),
+    }
+}
+
+async fn steps<D: Directory>(
+    visit: &mut Visit<'_, D>,
+    flow: &mut Flow,
+    asking: &Asking,
+    retry: &Retry,
+) -> Result<Response, Refused> {
+    let wish = asking.wish();
+    let account = match settle(visit, flow, &wish, retry).await? {
+        Settled::Page(response) => return Ok(*response),
+        Settled::Account(account) => account,
+    };
+    let standing = Standing::of(visit, &asking.application, &account).await?;
+    let wanted = asking.wanted(visit, &account, &standing).await?;
+    flow.progress.shown = Some(Shown { user: account.object_id(), permissions: wanted.names() });
+    let lines = wanted.lines();
+    let permissions: Vec<Permission<'_>> = lines.iter().map(Line::view).collect();
+    let view = account.view();
+    Ok(if account.user.is_administrator {
+        visit.ask(flow, Page::Consent, &wish, |step| {
+            pages::admin_consent(&AdminConsentView { step, account: view, permissions: &permissions })
+        })
+    } else {
+        visit.ask(flow, Page::NeedApproval, &wish, |step| {
+            pages::need_approval(&NeedApprovalView { step, account: view, permissions: &permissions })
+        })
+    })
+}
+
+/// Takes in a form of this flow, and goes on.
+pub(super) async fn take<D: Directory>(
+    visit: &mut Visit<'_, D>,
+    flow: &mut Flow,
+    question: &Question,
+    form: &Form,
+) -> Response {
+    let asking = match Asking::read(visit, question).await {
+        Ok(asking) => asking,
+        Err(fault) => return fault.answer(visit),
+    };
+    let taken = match decide(visit, flow, &asking, form).await {
+        Ok(Ok(retry)) => steps(visit, flow, &asking, &retry).await,
+        Ok(Err(response)) => return *response,
+        Err(refused) => Err(refused),
+    };
+    match taken {
+        Ok(response) => response,
+        Err(refused) => asking.refuse(visit, &refused),
+    }
+}
+
+async fn decide<D: Directory>(
+    visit: &mut Visit<'_, D>,
+    flow: &mut Flow,
+    asking: &Asking,
+    form: &Form,
+) -> Result<Result<Retry, Box<Response>>, Refused> {
+    let wish = asking.wish();
+    let decision = form.get("decision").filter(|_| form.get("switch").is_none());
+    match (flow.progress.page, decision) {
+        (Page::Consent | Page::NeedApproval, Some("decline")) => return Ok(Err(Box::new(asking.declined()))),
+        (Page::Consent, Some("accept")) => {}
+        _ => {
+            return Ok(match credentials::take(visit, flow, &wish, form).await? {
+                Said::GoOn(retry) => Ok(retry),
+                Said::Cancelled => Err(Box::new(asking.declined())),
+            });
+        }
+    }
+    let account = match settle(visit, flow, &wish, &Retry::default()).await? {
+        Settled::Page(response) => return Ok(Err(response)),
+        Settled::Account(account) => account,
+    };
+    let standing = Standing::of(visit, &asking.application, &account).await?;
+    let wanted = asking.wanted(visit, &account, &standing).await?;
+    let shown = flow.progress.shown.take();
+    let as_shown = shown.is_some_and(|shown| {
+        shown.user == account.object_id() && wanted.names().iter().all(|name| shown.permissions.contains(name))
+    });
+    if !as_shown || !account.user.is_administrator {
+        return Ok(Ok(Retry::default()));
+    }
+    grant(visit, account.tenant.id, &standing, &wanted.delegated, &wanted.roles, None).await?;
+    let scope = (asking.version == EndpointVersion::V2).then(|| wanted.scope());
+    let state = asking.request.state.clone();
+    let granted = AdminConsentResponse::Granted { tenant: account.tenant.id, scope, state };
+    Ok(Err(Box::new(asking.answer(&granted))))
+}
