@@ -8,59 +8,24 @@
 #[path = "../../../benches/ratio.rs"]
 mod ratio;
 
-use std::cell::{Cell, RefCell};
-use std::hint::black_box;
-use std::io::{BufRead, BufReader, Lines, Write};
-use std::path::Path;
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
-use std::sync::Arc;
+#[path = "support/mod.rs"]
+mod support;
 
-use countersign_authority::{Authority, Storage};
+use std::cell::{Cell, RefCell};
+
 use countersign_directory::DirectoryFile;
-use countersign_token::{Algorithm, PrivateKey};
-use rustls_pki_types::pem::PemObject;
-use rustls_pki_types::{CertificateDer, ServerName};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
-use tokio_rustls::TlsConnector;
-use tokio_rustls::client::TlsStream;
+use support::{BATCH, CONNECTIONS, Connection, Server, connect, post, published};
 
 const TENANT: &str = "6babcaad-604b-40ac-a9d7-9fd97c0b779f";
 const API: &str = "a5d8f9b0-0d2e-4c8a-9d43-0f0f2d4a5c11";
 const CLIENT: &str = "8c0bfd2e-1f7a-4f2c-8a69-7a3f6d7d2b55";
 const SECRET: &str = "only-for-this-benchmark-0123456789";
-const CONNECTIONS: usize = 16;
-/// Tokens, or signatures, in one batch.
-const BATCH: usize = 1024;
 
 fn main() {
-    match std::env::args().nth(1).as_deref() {
-        Some("--serve") => serve(&std::env::args().nth(2).unwrap()),
-        Some("--measure") => measure(),
-        _ => {
-            let me = std::env::current_exe().unwrap();
-            let mut command = pinned("1", &me).unwrap_or_else(|| {
-                println!("not pinned: taskset or a second processor is missing");
-                Command::new(&me)
-            });
-            assert!(command.arg("--measure").status().unwrap().success());
-        }
-    }
+    support::main(directory, measure);
 }
 
-/// The program on one processor alone, if that can be had.
-fn pinned(processor: &str, program: &Path) -> Option<Command> {
-    let mut taskset = Command::new("taskset");
-    taskset.args(["-c", processor]);
-    let mut trial = Command::new("taskset");
-    trial.args(["-c", processor, "true"]).stderr(Stdio::null());
-    trial.status().is_ok_and(|status| status.success()).then(|| {
-        taskset.arg(program);
-        taskset
-    })
-}
-
-fn directory() -> DirectoryFile {
+fn directory(_: &std::path::Path) -> DirectoryFile {
     let text = format!(
         r#"
 tenants:
@@ -79,71 +44,6 @@ tenants:
     DirectoryFile::parse("bench.yaml", &text).unwrap().file
 }
 
-/// The server's process: one thread for everything, as on one processor.
-fn serve(data: &str) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let builder = Authority::builder().storage(Storage::Data(data.into())).directory(directory());
-    let authority = runtime.block_on(builder.start()).unwrap();
-    println!("ready {}", authority.address());
-    let key = PrivateKey::from_pkcs8_der(&PrivateKey::generate_pkcs8().unwrap()).unwrap();
-    // About what stands before the second dot of a token.
-    let input = vec![b'a'; 1100];
-    let (orders, mut inbox) = tokio::sync::mpsc::channel(1);
-    std::thread::spawn(move || {
-        for line in std::io::stdin().lines() {
-            if orders.blocking_send(line.unwrap()).is_err() {
-                return;
-            }
-        }
-    });
-    runtime.block_on(async {
-        while let Some(order) = inbox.recv().await {
-            assert_eq!(order, "sign");
-            for _ in 0..BATCH {
-                black_box(key.sign(Algorithm::Rs256, &input).unwrap());
-            }
-            println!("done");
-        }
-        authority.shutdown().await;
-    });
-}
-
-struct Server {
-    child: Child,
-    orders: ChildStdin,
-    answers: Lines<BufReader<ChildStdout>>,
-    address: String,
-}
-
-impl Server {
-    fn start(data: &Path) -> Self {
-        let me = std::env::current_exe().unwrap();
-        let mut command = pinned("0", &me).unwrap_or_else(|| Command::new(&me));
-        let mut child = command.arg("--serve").arg(data).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-        let orders = child.stdin.take().unwrap();
-        let mut answers = BufReader::new(child.stdout.take().unwrap()).lines();
-        let ready = answers.next().unwrap().unwrap();
-        Self { child, orders, answers, address: ready.strip_prefix("ready ").unwrap().to_owned() }
-    }
-
-    fn sign(&mut self) {
-        writeln!(self.orders, "sign").unwrap();
-        assert_eq!(self.answers.next().unwrap().unwrap(), "done");
-    }
-
-    /// How long its thread has been on a processor, in nanoseconds: what others on this machine do is not in it.
-    fn busy(&self) -> f64 {
-        let text = std::fs::read_to_string(format!("/proc/{}/schedstat", self.child.id())).unwrap_or_default();
-        text.split(' ').next().and_then(|nanoseconds| nanoseconds.parse().ok()).unwrap_or_default()
-    }
-
-    fn stop(self) {
-        let Self { mut child, orders, .. } = self;
-        drop(orders);
-        assert!(child.wait().unwrap().success());
-    }
-}
-
 fn measure() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
@@ -159,6 +59,7 @@ fn measure() {
     let before = stored();
     let server = RefCell::new(server);
     // Batches and processor time of each of the two.
+    let times = RefCell::new(Vec::new());
     let (signing, issuing) = (Cell::new((0.0, 0.0)), Cell::new((0.0, 0.0)));
     let counted = |sum: &Cell<(f64, f64)>, work: &mut dyn FnMut()| {
         let before = server.borrow().busy();
@@ -176,7 +77,9 @@ fn measure() {
             ),
             (
                 "tokens by secret, over the wire",
-                Box::new(|| counted(&issuing, &mut || runtime.block_on(tokens(&mut connections)))),
+                Box::new(|| {
+                    counted(&issuing, &mut || times.borrow_mut().extend(runtime.block_on(tokens(&mut connections))))
+                }),
             ),
         ],
     );
@@ -189,63 +92,28 @@ fn measure() {
         each(&issuing),
         each(&signing) / each(&issuing)
     );
+    let mut times = times.take();
+    times.sort_by(f64::total_cmp);
+    println!("  {:.1} ms in the middle, {:.1} ms for 99 of 100", times[times.len() / 2], times[times.len() * 99 / 100]);
     assert!(stored() == before, "the database or its log was written to");
     println!("  nothing was written to the database or its log meanwhile");
     drop(connections);
     server.into_inner().stop();
 }
 
-async fn connect(address: &str, roots: &[u8]) -> TlsStream<TcpStream> {
-    let mut store = rustls::RootCertStore::empty();
-    store.add(CertificateDer::from_pem_slice(roots).unwrap()).unwrap();
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let config = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_root_certificates(store)
-        .with_no_client_auth();
-    let stream = TcpStream::connect(address).await.unwrap();
-    stream.set_nodelay(true).unwrap();
-    TlsConnector::from(Arc::new(config)).connect(ServerName::try_from("localhost").unwrap(), stream).await.unwrap()
-}
-
-/// One batch, shared evenly.
-async fn tokens(connections: &mut [TlsStream<TcpStream>]) {
+/// One batch, shared evenly. Answers how long each request took, in milliseconds.
+async fn tokens(connections: &mut [Connection]) -> Vec<f64> {
     let form =
         format!("grant_type=client_credentials&client_id={CLIENT}&client_secret={SECRET}&scope={API}%2F.default");
-    let request = format!(
-        "POST /{TENANT}/oauth2/v2.0/token HTTP/1.1\r\nhost: localhost\r\naccept: application/json\r\n\
-         content-type: application/x-www-form-urlencoded\r\ncontent-length: {}\r\n\r\n{form}",
-        form.len()
-    );
+    let path = format!("/{TENANT}/oauth2/v2.0/token");
     let tasks = connections.iter_mut().map(|connection| async {
+        let mut times = Vec::with_capacity(BATCH / CONNECTIONS);
         for _ in 0..BATCH / CONNECTIONS {
-            let answer = ask(connection, request.as_bytes()).await;
-            assert!(answer.starts_with(b"HTTP/1.1 200 "), "{}", String::from_utf8_lossy(&answer));
+            let start = std::time::Instant::now();
+            post(connection, &path, &form).await;
+            times.push(start.elapsed().as_secs_f64() * 1e3);
         }
+        times
     });
-    futures_util::future::join_all(tasks).await;
-}
-
-fn published(runtime: &tokio::runtime::Runtime, connection: &mut TlsStream<TcpStream>) -> usize {
-    let request = b"GET /common/discovery/keys HTTP/1.1\r\nhost: localhost\r\n\r\n";
-    let answer = runtime.block_on(ask(connection, request));
-    String::from_utf8(answer).unwrap().matches("\"kid\"").count()
-}
-
-/// One request, one answer.
-async fn ask(connection: &mut TlsStream<TcpStream>, request: &[u8]) -> Vec<u8> {
-    connection.write_all(request).await.unwrap();
-    connection.flush().await.unwrap();
-    let mut answer = Vec::with_capacity(4096);
-    loop {
-        assert!(connection.read_buf(&mut answer).await.unwrap() > 0, "the server hung up");
-        let Some(end) = answer.windows(4).position(|window| window == b"\r\n\r\n") else { continue };
-        let head = std::str::from_utf8(&answer[..end]).unwrap();
-        let length: usize =
-            head.lines().find_map(|line| line.strip_prefix("content-length: ")).unwrap().parse().unwrap();
-        if answer.len() == end + 4 + length {
-            return answer;
-        }
-    }
+    futures_util::future::join_all(tasks).await.into_iter().flatten().collect()
 }

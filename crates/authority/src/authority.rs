@@ -16,6 +16,7 @@ use crate::administrator::Administrator;
 use crate::builder::AuthorityBuilder;
 use crate::core::Core;
 use crate::local_ca::LocalCa;
+use crate::managed_identity::ManagedIdentity;
 use crate::{StartError, key_care};
 
 /// What can be asked of a running authority, whatever stores its directory.
@@ -43,6 +44,7 @@ pub struct Authority {
     pub(crate) address: SocketAddr,
     /// The proxy of the stand-in mode.
     pub(crate) proxy_address: Option<SocketAddr>,
+    pub(crate) managed_identities: Vec<ManagedIdentity>,
     pub(crate) ca: LocalCa,
     pub(crate) ca_path: Option<PathBuf>,
     pub(crate) administrator: Administrator,
@@ -79,6 +81,16 @@ impl Authority {
     #[must_use]
     pub fn proxy_address(&self) -> Option<SocketAddr> {
         self.proxy_address
+    }
+
+    /// The managed identities that are lent to this machine, in the order in which they were asked for.
+    ///
+    /// A program takes one by `AZURE_POD_IDENTITY_AUTHORITY_HOST` set to [`ManagedIdentity::imds`], or by
+    /// `IDENTITY_ENDPOINT` and `IDENTITY_HEADER` set to [`ManagedIdentity::identity_endpoint`] and
+    /// [`ManagedIdentity::identity_header`].
+    #[must_use]
+    pub fn managed_identities(&self) -> &[ManagedIdentity] {
+        &self.managed_identities
     }
 
     /// The certificate of the local CA, PEM: what clients must trust.

@@ -11,6 +11,7 @@ use countersign_token::{Clock, OffsetClock, Randomness, SystemClock, SystemRando
 use secrecy::SecretString;
 
 use crate::federation::FederationSettings;
+use crate::managed_identity::ManagedIdentityEndpoint;
 use crate::serve::ServeLimits;
 use crate::stand_in::StandInHost;
 
@@ -48,6 +49,7 @@ pub struct AuthorityBuilder {
     pub(crate) lab: Option<OffsetClock>,
     pub(crate) stand_ins: Vec<StandInHost>,
     pub(crate) proxy: SocketAddr,
+    pub(crate) managed_identities: Vec<ManagedIdentityEndpoint>,
     pub(crate) federation: FederationSettings,
     pub(crate) limits: ServeLimits,
 }
@@ -74,6 +76,7 @@ impl AuthorityBuilder {
             lab: None,
             stand_ins: Vec::new(),
             proxy: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            managed_identities: Vec::new(),
             federation: FederationSettings::default(),
             limits: ServeLimits::default(),
         }
@@ -150,6 +153,16 @@ impl AuthorityBuilder {
     /// Where that proxy listens; by default on a free port of 127.0.0.1.
     pub fn stand_in_proxy(mut self, address: SocketAddr) -> Self {
         self.proxy = address;
+        self
+    }
+
+    /// Lends a service principal to this machine as its managed identity, at an address of its own; may be called again for
+    /// more. For loopback only: whoever reaches that address gets its tokens.
+    ///
+    /// Programs in their default configuration then find it by the variables that they look at; see
+    /// [`Authority::managed_identities`](crate::Authority::managed_identities).
+    pub fn managed_identity(mut self, endpoint: ManagedIdentityEndpoint) -> Self {
+        self.managed_identities.push(endpoint);
         self
     }
 

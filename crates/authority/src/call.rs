@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use countersign_directory::{Directory, Tenant};
 use countersign_protocol::{AadSts, EndpointVersion, ServedTenant, TenantSegment, TokenRequest};
-use countersign_token::{ClientId, TenantId};
+use countersign_token::{ClientId, ObjectId, TenantId};
 use http::HeaderMap;
 use http::header::ORIGIN;
 
@@ -65,12 +65,13 @@ impl TokenCall<'_> {
         (origin != self.exchange.origin.host.origin()).then_some(origin)
     }
 
-    /// Notes in the log that a token was issued.
-    pub(crate) fn signed_in(&self, tenant: &Tenant, client: ClientId) {
+    /// Notes in the log that a token was issued, and in whose name, if not the client's own.
+    pub(crate) fn signed_in(&self, tenant: &Tenant, client: ClientId, user: Option<ObjectId>) {
         tracing::info!(
             target: "countersign_authority::signed_in",
             tenant = %tenant.id,
             %client,
+            user = user.map(tracing::field::display),
             trace_id = %self.exchange.trace_id(),
             correlation_id = %self.exchange.correlation_id(),
         );

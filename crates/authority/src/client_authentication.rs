@@ -83,10 +83,6 @@ pub(crate) async fn authenticate_or_public<D: Directory>(
 ) -> Result<AuthenticatedClient, Refused> {
     let claimed = Claimed::of(call.form, call.headers)?;
     let (record, service_principal) = claimed.identify(core, tenant).await?;
-    let registration = record.application.registration();
-    if call.origin_header().is_some() && !registration.spa.redirect_uris.is_empty() {
-        call.exchange.allow_cross_origin();
-    }
     served_here(call, &record)?;
     let is_public = match without_proof {
         WithoutProof::Nobody => false,
@@ -115,8 +111,13 @@ pub(crate) async fn identify<D: Directory>(
 }
 
 /// At an alias only applications are served that are meant for several tenants.
+///
+/// From here on it is known who asks: a page of a single-page application may read the answer, whatever it is.
 fn served_here(call: &TokenCall<'_>, record: &Client) -> Result<(), Refused> {
     let application = &record.application;
+    if call.origin_header().is_some() && !application.registration().spa.redirect_uris.is_empty() {
+        call.exchange.allow_cross_origin();
+    }
     if matches!(call.place, Place::Tenant(_)) || application.sign_in_audience().is_multi_tenant() {
         return Ok(());
     }

@@ -113,7 +113,7 @@ async fn not_found<D: Directory>(State(core): State<Arc<Core<D>>>, request: Requ
     exchange(&core, &request, AnswerKind::Token).refuse(&refused.because("no such route"))
 }
 
-async fn method_not_allowed<D: Directory>(State(core): State<Arc<Core<D>>>, request: Request) -> Response {
+pub(crate) async fn method_not_allowed<D: Directory>(State(core): State<Arc<Core<D>>>, request: Request) -> Response {
     let refused = Refused::new(AadSts::MALFORMED_REQUEST).status(StatusCode::METHOD_NOT_ALLOWED.as_u16());
     exchange(&core, &request, AnswerKind::Token).refuse(&refused.because("no such method here"))
 }

@@ -79,6 +79,14 @@ pub enum StartError {
         /// The address.
         address: SocketAddr,
     },
+    /// A managed identity cannot be lent.
+    #[error("lend the managed identity {name}: {what}")]
+    ManagedIdentity {
+        /// What the operator called it.
+        name: String,
+        /// Why not.
+        what: &'static str,
+    },
     /// A background task died.
     #[error("a background task ended early")]
     Task,

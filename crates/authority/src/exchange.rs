@@ -1,5 +1,6 @@
 //! One request and its answer: ids, times and headers that every answer carries, good or bad.
 
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::body::Body;
@@ -38,6 +39,8 @@ pub(crate) struct Exchange<'a> {
     telemetry: bool,
     /// Whether a script of another origin may read the answer.
     cross_origin: AtomicBool,
+    /// When the refresh token of the request was issued.
+    grant_issued: OnceLock<Timestamp>,
 }
 
 impl<'a> Exchange<'a> {
@@ -61,6 +64,7 @@ impl<'a> Exchange<'a> {
             echo: text(RETURN_CLIENT_REQUEST_ID).is_some_and(|wish| wish.eq_ignore_ascii_case("true")),
             telemetry: request.keys().any(|name| form::is_telemetry(name.as_str())),
             cross_origin: AtomicBool::new(false),
+            grant_issued: OnceLock::new(),
         }
     }
 
@@ -77,6 +81,12 @@ impl<'a> Exchange<'a> {
     /// Lets scripts of other origins read the answer, once it is known that the client is a single-page application.
     pub(crate) fn allow_cross_origin(&self) {
         self.cross_origin.store(true, Ordering::Relaxed);
+    }
+
+    /// Notes when the request's refresh token was issued: a refusal tells its age to a client that sent telemetry.
+    pub(crate) fn note_grant_issued(&self, issued: Timestamp) {
+        // Once per request.
+        let _ = self.grant_issued.set(issued);
     }
 
     pub(crate) fn correlation_id(&self) -> Uuid {
@@ -122,6 +132,17 @@ impl<'a> Exchange<'a> {
         response
     }
 
+    /// The fourth field is the age of a refresh token that was refused, in milliseconds (recorded 2021).
+    fn telemetry_answer(&self, code: Option<u32>) -> String {
+        match (code, self.grant_issued.get()) {
+            (Some(code), Some(issued)) => {
+                let age = self.now.saturating_duration_since(*issued).as_nanos() / 100;
+                format!("1,{code},0,{}.{:04},", age / 10_000, age % 10_000)
+            }
+            _ => clitelem(code),
+        }
+    }
+
     fn respond(&self, status: StatusCode, json: Vec<u8>, code: Option<u32>) -> Response {
         let mut response = Response::new(Body::from(json));
         *response.status_mut() = status;
@@ -156,7 +177,7 @@ impl<'a> Exchange<'a> {
         }
         // Only token answers have it, and only where the request brought telemetry along (recorded).
         if self.telemetry && self.kind == AnswerKind::Token {
-            put(X_MS_CLITELEM, clitelem(code));
+            put(X_MS_CLITELEM, self.telemetry_answer(code));
         }
         response
     }

@@ -16,6 +16,7 @@ mod answer;
 mod authorization;
 mod authorize;
 mod browser;
+mod combined;
 mod consent;
 mod credentials;
 mod device;
@@ -37,7 +38,7 @@ use countersign_protocol::{AadSts, EndpointVersion};
 
 use crate::call::Place;
 use crate::core::Core;
-use crate::endpoints::place;
+use crate::endpoints::{method_not_allowed, place};
 use crate::refused::Refused;
 
 /// The routes for people.
@@ -64,6 +65,7 @@ pub(crate) fn router<D: Directory>(core: &Arc<Core<D>>) -> Router {
         .route("/{tenant}/oauth2/deviceauth", get(device::device_auth::<D>))
         .route("/devicelogin", get(device::device_login::<D>))
         .route(sign_in::ACTION, post(login::login::<D>))
+        .method_not_allowed_fallback(method_not_allowed::<D>)
         .with_state(Arc::clone(core))
 }
 

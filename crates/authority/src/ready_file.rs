@@ -2,10 +2,11 @@
 
 use std::path::Path;
 
-use serde_json::json;
+use secrecy::ExposeSecret;
+use serde_json::{Value, json};
 
 use crate::data_dir::replace;
-use crate::{Authority, StartError};
+use crate::{Authority, ManagedIdentity, StartError};
 
 /// Writes the ready file, atomically. For an authority without a data directory, the CA's certificate and the
 /// administrator's credential (mode 0600) are written beside it, since a reader needs both.
@@ -13,7 +14,9 @@ use crate::{Authority, StartError};
 /// # Errors
 /// [`StartError::File`].
 ///
-/// Its members: `authority`, `graph`, `portal` (URLs), `ca` and `admin` (paths), `pid`.
+/// Its members: `authority`, `graph`, `portal` (URLs), `ca` and `admin` (paths), `pid`; in the stand-in mode `proxy`; with
+/// managed identities `managed_identities`, a list of `client_id`, `resource_id`, `imds`, `identity_endpoint` and
+/// `identity_header`. That header is a secret, and the file is its owner's (mode 0600) then.
 pub fn write_ready_file(path: &Path, authority: &Authority) -> Result<(), StartError> {
     let beside = |suffix: &str| {
         let mut name = path.file_name().unwrap_or_default().to_owned();
@@ -49,5 +52,20 @@ pub fn write_ready_file(path: &Path, authority: &Authority) -> Result<(), StartE
     if let Some(proxy) = authority.proxy_address() {
         document["proxy"] = json!(format!("http://{proxy}"));
     }
-    replace(path, document.to_string().as_bytes(), 0o644)
+    let identities = authority.managed_identities();
+    if !identities.is_empty() {
+        document["managed_identities"] = identities.iter().map(described).collect();
+    }
+    let mode = if identities.is_empty() { 0o644 } else { 0o600 };
+    replace(path, document.to_string().as_bytes(), mode)
+}
+
+fn described(identity: &ManagedIdentity) -> Value {
+    json!({
+        "client_id": identity.client_id().to_string(),
+        "resource_id": identity.resource_id(),
+        "imds": identity.imds(),
+        "identity_endpoint": identity.identity_endpoint(),
+        "identity_header": identity.identity_header().expose_secret(),
+    })
 }

@@ -73,7 +73,26 @@ pub async fn https(
     limits: ServeLimits,
     shutdown: impl Future<Output = ()>,
 ) {
-    let acceptor = TlsAcceptor::from(tls);
+    serve(listener, Some(TlsAcceptor::from(tls)), app, limits, shutdown).await;
+}
+
+/// As [`https`], in the clear and by HTTP/1.1 only: for what is served on loopback and nowhere else.
+pub(crate) async fn http(
+    listener: TcpListener,
+    app: Router,
+    limits: ServeLimits,
+    shutdown: impl Future<Output = ()>,
+) {
+    serve(listener, None, app, limits, shutdown).await;
+}
+
+async fn serve(
+    listener: TcpListener,
+    acceptor: Option<TlsAcceptor>,
+    app: Router,
+    limits: ServeLimits,
+    shutdown: impl Future<Output = ()>,
+) {
     let slots = Arc::new(Semaphore::new(limits.connections));
     let (phase, phases) = watch::channel(Phase::Serving);
     let mut shutdown = pin!(shutdown);
@@ -98,7 +117,7 @@ pub async fn https(
         };
         let (acceptor, app, phases) = (acceptor.clone(), app.clone(), phases.clone());
         tokio::spawn(async move {
-            connection(stream, &acceptor, app, limits, phases).await;
+            connection(stream, acceptor.as_ref(), app, limits, phases).await;
             drop(slot);
         });
     }
@@ -114,13 +133,20 @@ pub async fn https(
 /// Serves one connection. What goes wrong here is the peer's affair: it is noted for debugging and nothing else.
 async fn connection(
     stream: TcpStream,
-    acceptor: &TlsAcceptor,
+    acceptor: Option<&TlsAcceptor>,
     app: Router,
     limits: ServeLimits,
     mut phases: watch::Receiver<Phase>,
 ) {
     // Answers are small and complete: waiting for more to send only adds latency.
     let _ = stream.set_nodelay(true);
+    let work = Arc::new(Work::default());
+    let service = Watched { inner: TowerToHyperService::new(app), work: Arc::clone(&work) };
+    let mut http1 = http1::Builder::new();
+    http1.timer(TokioTimer::new()).header_read_timeout(limits.headers).max_header_size(limits.header_bytes);
+    let Some(acceptor) = acceptor else {
+        return drive(http1.serve_connection(TokioIo::new(stream), service), &work, limits, phases).await;
+    };
     let shaken = tokio::select! {
         shaken = timeout(limits.handshake, acceptor.accept(stream)) => shaken,
         _ = phases.wait_for(|phase| *phase > Phase::Serving) => return,
@@ -131,8 +157,6 @@ async fn connection(
         Err(_) => return tracing::debug!("a TLS handshake took too long"),
     };
     let is_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-    let work = Arc::new(Work::default());
-    let service = Watched { inner: TowerToHyperService::new(app), work: Arc::clone(&work) };
     let io = TokioIo::new(stream);
     if is_http2 {
         let mut builder = http2::Builder::new(TokioExecutor::new());
@@ -145,9 +169,7 @@ async fn connection(
             .keep_alive_timeout(limits.handshake);
         drive(builder.serve_connection(io, service), &work, limits, phases).await;
     } else {
-        let mut builder = http1::Builder::new();
-        builder.timer(TokioTimer::new()).header_read_timeout(limits.headers).max_header_size(limits.header_bytes);
-        drive(builder.serve_connection(io, service), &work, limits, phases).await;
+        drive(http1.serve_connection(io, service), &work, limits, phases).await;
     }
 }
 

@@ -11,6 +11,7 @@ use countersign_protocol::AuthorityHost;
 use countersign_token::{Clock, RootKey, Vault};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 
 use crate::administrator::Administrator;
 use crate::again::until_settled;
@@ -24,6 +25,7 @@ use crate::key_care::{self, KeysInTheMaking};
 use crate::key_ring::{self, KeyRing};
 use crate::lab::Lab;
 use crate::local_ca::LocalCa;
+use crate::managed_identity::{self, Ready};
 use crate::origin::{Origin, Origins};
 use crate::registry::Registry;
 use crate::stand_in::StandInHost;
@@ -36,6 +38,7 @@ struct Listening {
     host: AuthorityHost,
     /// The proxy of the stand-in mode.
     proxy: Option<(TcpListener, SocketAddr)>,
+    identities: Vec<managed_identity::Listening>,
 }
 
 /// What it was opened from.
@@ -109,7 +112,12 @@ impl AuthorityBuilder {
             }
             proxy = Some(listen(self.proxy).await?);
         }
-        Ok(Listening { listener, address, host, proxy })
+        let mut identities = Vec::with_capacity(self.managed_identities.len());
+        for endpoint in std::mem::take(&mut self.managed_identities) {
+            let (listener, _) = listen(endpoint.loopback()?).await?;
+            identities.push(managed_identity::Listening { endpoint, listener });
+        }
+        Ok(Listening { listener, address, host, proxy, identities })
     }
 
     /// All directory files or none, in one transaction.
@@ -127,7 +135,7 @@ impl AuthorityBuilder {
     }
 
     async fn run<D: Directory>(self, listening: Listening, opened: Opened<D>) -> Result<Authority, StartError> {
-        let Listening { listener, address, host, proxy } = listening;
+        let Listening { listener, address, host, proxy, identities } = listening;
         let Opened { directory, vault, ca, data, keys: mut making } = opened;
         until_settled(|| self.load(&directory, &vault)).await?;
         let admin_path = data.as_ref().map(|data| data.path("admin.json"));
@@ -170,6 +178,7 @@ impl AuthorityBuilder {
             federation: Federation::new(self.federation)?,
             patience: self.limits.body,
         });
+        let identities = managed_identity::prepare(&core, identities).await?;
         let mut extra = pages::router(&host, ca.pem()).merge(graph::router(&core)?);
         let mut lab = None;
         if let Some(clock) = self.lab {
@@ -178,8 +187,8 @@ impl AuthorityBuilder {
             lab = Some(made);
         }
         let mut routes = endpoints::routes(&core, extra);
-        if let Some(lab) = lab {
-            routes = routes.layer(from_fn_with_state(lab, lab::inject));
+        if let Some(lab) = &lab {
+            routes = routes.layer(from_fn_with_state(Arc::clone(lab), lab::inject));
         }
         let app = endpoints::behind_the_door(Arc::clone(&core), routes);
         let (stop, stopped) = watch::channel(false);
@@ -193,6 +202,18 @@ impl AuthorityBuilder {
         let proxying =
             proxy.map(|(listener, _)| tokio::spawn(stand_in::proxy(listener, address, self.stand_ins, stopped)));
         let limits = self.limits;
+        let mut lending = JoinSet::new();
+        let mut managed_identities = Vec::with_capacity(identities.len());
+        for Ready { identity, listener, mut routes } in identities {
+            if let Some(lab) = &lab {
+                routes = routes.layer(from_fn_with_state(Arc::clone(lab), lab::inject));
+            }
+            let mut stopping = stop.subscribe();
+            lending.spawn(serve::http(listener, routes, managed_identity::bounded(limits), async move {
+                let _ = stopping.wait_for(|stop| *stop).await;
+            }));
+            managed_identities.push(identity);
+        }
         let ca_path = data.as_ref().map(|data| data.path("ca.pem"));
         let task = tokio::spawn(async move {
             serve::https(listener, tls, app, limits, shutdown).await;
@@ -200,10 +221,11 @@ impl AuthorityBuilder {
             if let Some(proxying) = proxying {
                 let _ = proxying.await;
             }
+            lending.join_all().await;
             // Nobody else may have the data directory while requests are still being answered from it.
             drop(data);
         });
-        Ok(Authority { host, address, proxy_address, ca, ca_path, administrator, operations: core, stop, task })
+        Ok(Authority { host, address, proxy_address, managed_identities, ca, ca_path, administrator, operations: core, stop, task })
     }
 }
 

@@ -178,6 +178,35 @@ async fn replicas_that_start_at_once_agree_on_tenants_and_keys() {
     assert_eq!(shared().run(&database, "SELECT count(*) FROM signing_keys WHERE generation = 1"), "1");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn replicas_that_need_a_tenants_first_key_at_once_make_one() {
+    const LATER: &str = "0a1b2c3d-0000-4000-8000-00000000fab0";
+    let folder = tempfile::tempdir().unwrap();
+    let database = shared().database();
+    let url = shared().url(&database);
+    let more = format!("tenants: [{{tenantId: {LATER}, displayName: Fabrikam, ownSigningKeys: true}}]");
+    let more = DirectoryFile::parse("more.yaml", &more).unwrap().file;
+    let mut replicas = Vec::new();
+    for number in 0..3 {
+        let data = data(&folder, &number.to_string(), [7; 32]);
+        replicas.push(Replica::start(builder(&url, &data).directory(directory()).directory(more.clone())).await);
+    }
+    let mut asking = tokio::task::JoinSet::new();
+    for replica in replicas {
+        asking.spawn(async move {
+            let request = http::Request::get(replica.url(&format!("{LATER}/discovery/v2.0/keys")));
+            let (status, body) = replica.send(request, String::new()).await;
+            assert_eq!(status, 200, "{body}");
+            body["keys"][0]["kid"].as_str().unwrap_or_else(|| panic!("{body}")).to_owned()
+        });
+    }
+    let mut first = asking.join_all().await;
+    first.dedup();
+    assert_eq!(first.len(), 1, "{first:?}");
+    let of_it = format!("SELECT count(*) FROM signing_keys WHERE generation = 1 AND owner LIKE '%{LATER}%'");
+    assert_eq!(shared().run(&database, &of_it), "1");
+}
+
 #[tokio::test]
 async fn another_root_key_is_refused_before_anything_is_written_under_it() {
     let folder = tempfile::tempdir().unwrap();

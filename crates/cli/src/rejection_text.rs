@@ -104,6 +104,32 @@ explanations! {
         => "An administrator grants the calling application the app role; then the client acquires a new token, since roles are written into it.";
     "scope_missing": "The user's token has none of the scopes that are wanted here."
         => "The client asks for the scope, and the user or an administrator consents to it.";
+    "client_authentication_not_allowed": "The application proved itself in a way that the policy does not take (azpacr, appidacr): with a secret, or not at all."
+        => "The client's operator gives it a certificate or a federated credential, or the API's operator adds the way to client_authentication.";
+    "guest_not_allowed": "The user is a guest of the tenant, and the policy takes none."
+        => "The user calls with an account of the tenant itself, or the API's operator lets guests in.";
+    "group_missing": "The user is in none of the groups that are wanted here."
+        => "An owner of the group adds the user; then the client acquires a new token, since groups are written into it.";
+    "group_overage": "The user is in more groups than a token holds, so it cannot be told from it whether the wanted one is among them."
+        => "The API's owner has only groups that are assigned to the application written into tokens, or gives the guard a resolver that asks Microsoft Graph.";
+    "authentication_context_missing": "The sign-in did not satisfy an authentication context that is wanted here (acrs)."
+        => "The client answers the claims challenge by signing the user in anew; its developer declares the capability cp1 if there was none.";
+    "binding_proof_missing": "The token is bound to a certificate, and the request does not prove that its sender holds it."
+        => "The client presents its certificate in the TLS handshake; behind a proxy the API's operator names the proxy to the guard.";
+    "binding_certificate_mismatch": "The token is bound to another certificate than the one that was presented."
+        => "The client uses one certificate for the token and for the call. If nobody changed it, look at who sends the token.";
+    "binding_header_malformed": "The trusted proxy's header does not hold one certificate."
+        => "Whoever runs the proxy compares how it writes the header with what the guard was told.";
+    "binding_unsupported": "The token is bound to a key in a way that the guard does not understand."
+        => "The client's developer asks for a bearer token, or for one that is bound to a certificate.";
+    "predicate_unmet": "A condition of the service's own is not met; the decision log has its name."
+        => "The API's operator looks the condition up in the decision log.";
+    "revoked": "The service says that tokens which were issued before a certain moment are revoked."
+        => "The client acquires a new token; the user may have to sign in anew.";
+    "groups_unavailable": "The user's groups are not in the token, and whoever was asked for them did not say."
+        => "The API's operator checks the way from the API to Microsoft Graph.";
+    "key_unconfirmed": "The token names a key that is not at hand, and the authority could not be asked for it: it may be forged, or new."
+        => "The client tries again in a few seconds; the API's operator checks the way from the API to the authority.";
     "keys_unavailable": "The authority's keys cannot be had, so nobody can tell whether the token is genuine."
         => "The API's operator checks the way from the API to the authority: name, proxy, certificate.";
     "credential_missing": "The request carries no bearer token."
@@ -171,12 +197,17 @@ mod tests {
             R::NoPermission,
             R::RoleMissing,
             R::ScopeMissing,
+            R::ClientAuthenticationNotAllowed,
+            R::GuestNotAllowed,
+            R::GroupMissing,
+            R::GroupOverage,
+            R::AuthenticationContextMissing,
         ];
         for rejection in all {
             assert!(lookup(rejection.code()).is_some(), "{}", rejection.code());
         }
         // The guard's and the line reader's own.
-        let others = 7;
+        let others = 15;
         assert_eq!(EXPLANATIONS.len(), all.len() + others, "an explanation without a rejection, or twice");
     }
 

@@ -63,4 +63,4 @@ pub use store::{
     Applications, Commit, Credentials, Directory, Grants, Groups, Revision, ServicePrincipals, SigningKeys, Tenants,
     Transaction, Users,
 };
-pub use well_known::{MICROSOFT_GRAPH, MICROSOFT_SERVICES, microsoft_graph};
+pub use well_known::{MICROSOFT_GRAPH, MICROSOFT_SERVICES, TOKEN_EXCHANGE, microsoft_graph, token_exchange};

@@ -1,12 +1,15 @@
-//! Microsoft Graph: present in every tenant without being listed.
+//! Microsoft's own applications: present in every tenant without being listed.
 //!
-//! Ids of roles and scopes are those of the real service, so that registrations exported from a real tenant name the
-//! right permissions. The list is a handful of what directory tools ask for, not the whole.
+//! Of Microsoft Graph, ids of roles and scopes are those of the real service, so that registrations exported from a real
+//! tenant name the right permissions. The list is a handful of what directory tools ask for, not the whole. The token
+//! exchange endpoint has neither: a token for it is only good as another application's assertion.
 //!
-//! Source: Microsoft Graph permissions reference, "All permissions and IDs", 2026-11.
+//! Source: Microsoft Graph permissions reference, "All permissions and IDs", 2026-11; Microsoft identity platform,
+//! "Configure an application to trust a managed identity".
 
 use std::sync::LazyLock;
 
+use countersign_protocol::CloudProfile;
 use countersign_token::{ClientId, TenantId};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -15,6 +18,9 @@ use crate::{Application, ServicePrincipal};
 
 /// The client id of Microsoft Graph.
 pub const MICROSOFT_GRAPH: ClientId = ClientId::from_uuid(Uuid::from_u128(0x0000_0003_0000_0000_c000_0000_0000_0000));
+
+/// The client id of the token exchange endpoint: `aud` of a token that a workload presents as an application's assertion.
+pub const TOKEN_EXCHANGE: ClientId = ClientId::from_uuid(Uuid::from_u128(0xfb60_f99c_7a34_4190_8149_302f_7746_9936));
 
 /// The tenant in which Microsoft's own applications are registered.
 pub const MICROSOFT_SERVICES: TenantId =
@@ -43,17 +49,20 @@ const APP_ROLES: [(&str, &str); 18] = [
 ];
 
 /// Delegated permissions: value, id, whether only an administrator may consent.
-const SCOPES: [(&str, &str, bool); 15] = [
+const SCOPES: [(&str, &str, bool); 18] = [
     ("Application.Read.All", "c79f8feb-a9db-4090-85f9-90d820caa0eb", true),
     ("Application.ReadWrite.All", "bdfbf15f-ee85-4955-8675-146e8e5296b5", true),
     ("AppRoleAssignment.ReadWrite.All", "84bccea3-f856-4a8a-967b-dbe0a3d53a64", true),
+    ("AuditLog.Read.All", "e4c9e354-4dc5-45b8-9e7c-e1393b0b1a20", true),
     ("Calendars.Read", "465a38f9-76ea-45b9-9f34-9e8b0d4b0b42", false),
     ("DelegatedPermissionGrant.ReadWrite.All", "41ce6ca6-6826-4807-84f1-1c82854f7ee5", true),
     ("Directory.AccessAsUser.All", "0e263e50-5827-48a4-b97c-d940288653c7", true),
     ("Directory.Read.All", "06da0dbc-49e2-44d2-8312-53f166ab848a", true),
     ("Group.Read.All", "5f8c59db-677d-491f-a6b8-5f174b11ec1d", true),
+    ("Group.ReadWrite.All", "4e46008b-f24c-477d-8fff-7bb4ec7aafe0", true),
     ("User.Read", "e1fe6dd8-ba31-4d61-89e7-88639da4683d", false),
     ("User.Read.All", "a154be20-db9c-4678-8ab7-66f6cc099a59", true),
+    ("User.ReadWrite.All", "204e0828-b5ca-4ad8-b9f3-f32a958e7cc4", true),
     ("User.ReadBasic.All", "b340eb25-3456-403f-be2f-af7a0d370277", false),
     ("email", "64a6cdd6-aab1-4aaf-94b8-3cc8405e90d0", false),
     ("offline_access", "7427e0e9-2fba-42fe-b0c0-848c9e6a8182", false),
@@ -90,6 +99,41 @@ pub fn microsoft_graph() -> &'static Application {
     &GRAPH
 }
 
+/// The registration of the token exchange endpoint, under the name that each cloud has for it
+/// (`api://AzureADTokenExchange`). Its access tokens are v2.0. Its service principals are never stored: nothing can be
+/// granted at it.
+pub fn token_exchange() -> &'static Application {
+    static EXCHANGE: LazyLock<Application> = LazyLock::new(|| {
+        let document = json!({
+            "appId": TOKEN_EXCHANGE.to_string(),
+            "displayName": "AAD Token Exchange Endpoint: Public",
+            "publisherDomain": "microsoft.com",
+            "signInAudience": "AzureADMultipleOrgs",
+            "identifierUris": CloudProfile::ALL.map(|cloud| cloud.token_exchange_audience),
+            "api": {"requestedAccessTokenVersion": 2}
+        });
+        #[expect(clippy::expect_used, reason = "the document is a constant, and a test reads it")]
+        Application::from_document(MICROSOFT_SERVICES, document).expect("the document above describes an application")
+    });
+    &EXCHANGE
+}
+
+/// The registration with this client id that is in every tenant, if it is one.
+pub(crate) fn well_known(id: ClientId) -> Option<&'static Application> {
+    match id {
+        MICROSOFT_GRAPH => Some(microsoft_graph()),
+        TOKEN_EXCHANGE => Some(token_exchange()),
+        _ => None,
+    }
+}
+
+/// The registration with this identifier URI that is in every tenant, if it is one.
+pub(crate) fn well_known_by_uri(uri: &str) -> Option<&'static Application> {
+    [microsoft_graph(), token_exchange()]
+        .into_iter()
+        .find(|application| application.identifier_uris().iter().any(|own| own == uri))
+}
+
 /// The service principal of Microsoft Graph that a new tenant gets.
 pub(crate) fn microsoft_graph_in(tenant: TenantId) -> ServicePrincipal {
     ServicePrincipal::of(microsoft_graph(), tenant)
@@ -104,6 +148,19 @@ mod tests {
     fn the_client_id_is_the_documented_one() {
         assert_eq!(MICROSOFT_GRAPH.to_string(), "00000003-0000-0000-c000-000000000000");
         assert_eq!(MICROSOFT_SERVICES.to_string(), "f8cdef31-a31e-4b4a-93e4-5f571e91255a");
+    }
+
+    #[test]
+    fn the_token_exchange_has_the_name_of_every_cloud_and_nothing_to_grant() {
+        let exchange = token_exchange();
+        assert_eq!(exchange.app_id().to_string(), "fb60f99c-7a34-4190-8149-302f77469936");
+        for uri in ["api://AzureADTokenExchange", "api://AzureADTokenExchangeUSGov", "api://AzureADTokenExchangeChina"] {
+            assert_eq!(well_known_by_uri(uri).map(Application::app_id), Some(TOKEN_EXCHANGE), "{uri}");
+        }
+        assert!(exchange.app_roles().is_empty() && exchange.oauth2_permission_scopes().is_empty());
+        assert_eq!(well_known(TOKEN_EXCHANGE).map(Application::app_id), Some(TOKEN_EXCHANGE));
+        assert!(well_known_by_uri("api://azureadtokenexchange").is_none(), "compared exactly");
+        assert!(well_known(ClientId::from_uuid(Uuid::nil())).is_none());
     }
 
     #[test]

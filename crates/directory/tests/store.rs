@@ -56,6 +56,7 @@ every_backend! {
         a_tenants_properties_and_domains_are_replaced,
         b101_what_a_tenant_allows_reads_back,
         microsoft_graph_is_in_every_tenant,
+        the_token_exchange_is_in_every_tenant,
     },
     applications::{
         a_registration_is_kept_whole,

@@ -4,7 +4,7 @@
 //! included (pitfalls B18), before anybody is asked for a key. The keys come from the issuer's own metadata, by way of
 //! [`ExternalIssuers`](countersign_discovery::ExternalIssuers); those of this authority from its key ring.
 
-use countersign_directory::{Directory, FederatedCredential, Purpose, Tenant};
+use countersign_directory::{Directory, FederatedCredential, Purpose, TOKEN_EXCHANGE, Tenant};
 use countersign_discovery::ExternalIssuerError;
 use countersign_protocol::{AadSts, TenantSegment};
 use countersign_token::{FederatedAssertion, FederatedAssertionError, Timestamp, sha256};
@@ -13,6 +13,7 @@ use secrecy::{ExposeSecret, SecretString};
 use super::assertion::{SKEW, time_range};
 use crate::core::Core;
 use crate::issue::{OwnTokenFault, read_own_token};
+use crate::origin::Origin;
 use crate::refused::Refused;
 use crate::registry::Client;
 
@@ -36,8 +37,9 @@ pub(super) async fn prove<D: Directory>(
     now: Timestamp,
 ) -> Result<(), Refused> {
     let assertion = parse(raw)?;
-    registered(client, &assertion)?;
-    let genuine = if issued_here(core, assertion.issuer()).await? {
+    let issued_here = issued_here(core, assertion.issuer()).await?;
+    registered(client, &assertion, audience(&assertion, issued_here))?;
+    let genuine = if issued_here.is_some() {
         is_own_app_token(core, tenant, raw).await?
     } else {
         match core.external_issuers()?.key(assertion.issuer(), assertion.key_id()).await {
@@ -66,24 +68,33 @@ pub(super) async fn prove<D: Directory>(
     Ok(())
 }
 
-/// Whether the issuer is this authority under one of its names: nobody else is asked for its keys then.
-async fn issued_here<D: Directory>(core: &Core<D>, issuer: &str) -> Result<bool, Refused> {
+/// This authority under the name that the issuer has, if it is one of its own: nobody else is asked for its keys then.
+async fn issued_here<'a, D: Directory>(core: &'a Core<D>, issuer: &str) -> Result<Option<&'a Origin>, Refused> {
     for origin in core.origins.all() {
         if issuer.strip_prefix(origin.host.origin()).is_some_and(|path| path.starts_with('/')) {
-            return Ok(true);
+            return Ok(Some(origin));
         }
         // The v1.0 issuer is Entra's own name: it is ours for the tenants that are here, and Entra's for all others.
         if let Some(Ok(tid)) =
             issuer.strip_prefix(origin.cloud.issuer_v1_base).map(|tid| tid.trim_end_matches('/').parse())
         {
-            return Ok(core.registry.tenant(&TenantSegment::Id(tid)).await?.is_some());
+            return Ok(core.registry.tenant(&TenantSegment::Id(tid)).await?.map(|_| origin));
         }
     }
-    Ok(false)
+    Ok(None)
+}
+
+/// The audience as registrations name it. A token of our own for the token exchange says the endpoint's client id, as every
+/// v2.0 token says its resource's, and stands for the name that the cloud has for it.
+fn audience<'a>(assertion: &'a FederatedAssertion, issued_here: Option<&Origin>) -> &'a str {
+    match issued_here {
+        Some(origin) if assertion.audience().parse() == Ok(TOKEN_EXCHANGE) => origin.cloud.token_exchange_audience,
+        _ => assertion.audience(),
+    }
 }
 
 /// Which of the three does not fit, if one does not: issuer, then audience, then subject.
-fn registered(client: &Client, assertion: &FederatedAssertion) -> Result<(), Refused> {
+fn registered(client: &Client, assertion: &FederatedAssertion, audience: &str) -> Result<(), Refused> {
     let application = &client.application;
     if client.federated.is_empty() {
         return Err(Refused::new(AadSts::NO_FEDERATED_CREDENTIAL)
@@ -98,7 +109,7 @@ fn registered(client: &Client, assertion: &FederatedAssertion) -> Result<(), Ref
     if of_issuer.is_empty() {
         return Err(Refused::new(AadSts::FEDERATED_ISSUER_MISMATCH).with("issuer", assertion.issuer().to_owned()));
     }
-    let for_audience = narrowed(of_issuer.iter().collect(), &|credential| credential.audience == assertion.audience());
+    let for_audience = narrowed(of_issuer.iter().collect(), &|credential| credential.audience == audience);
     if for_audience.is_empty() {
         return Err(Refused::new(AadSts::FEDERATED_AUDIENCE_MISMATCH).with("audience", assertion.audience().to_owned()));
     }

@@ -136,7 +136,7 @@ fn wanted(call: &TokenCall<'_>, code: &AuthorizationCode) -> Result<UserScopes, 
     let mut wanted = match call.version {
         EndpointVersion::V2 => UserScopes::parse(call.version, scope.or(code.scope.as_deref()), resource)?,
         EndpointVersion::V1 => {
-            let first = || code.scope.as_deref().and_then(|scope| first_resource(scope));
+            let first = || code.scope.as_deref().and_then(first_resource);
             let resource = resource.map(str::to_owned).or_else(|| code.resource.clone()).or_else(first);
             UserScopes::parse(call.version, scope, resource.as_deref())?
         }

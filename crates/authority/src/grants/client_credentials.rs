@@ -4,8 +4,9 @@
 //! was granted, then without `roles`, unless the resource requires an assignment; guards must refuse such tokens.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
-use countersign_directory::{Directory, Tenant};
+use countersign_directory::{Application, Directory, ServicePrincipal, Tenant};
 use countersign_protocol::scope::client_credentials_resource;
 use countersign_protocol::{AadSts, EndpointVersion, ResourceIdentifier, TokenRequest, TokenResponse};
 
@@ -15,6 +16,7 @@ use crate::client_authentication::authenticate;
 use crate::core::Core;
 use crate::issue::{AppOnlyToken, app_only};
 use crate::refused::Refused;
+use crate::registry::{Granted, Resource};
 
 pub(crate) async fn grant<D: Directory>(core: &Core<D>, call: &TokenCall<'_>) -> Result<TokenResponse, Refused> {
     let (request, version, now) = (call.form, call.version, call.exchange.now);
@@ -22,26 +24,8 @@ pub(crate) async fn grant<D: Directory>(core: &Core<D>, call: &TokenCall<'_>) ->
     let client = &authenticate(core, tenant, request, call.headers, now).await?;
     let wanted = wanted_resource(request, version, tenant)?;
     let resource_name = wanted.as_str();
-    // An application may ask for a token to itself, by any of its names (recorded 2026); AADSTS90009 is for users' flows.
-    let found = core.registry.resource(tenant.id, resource_name).await?;
-    let resource = found.ok_or_else(|| not_found(resource_name, tenant))?;
-    let client_app = &client.record.application;
-    if !resource.service_principal.account_enabled || resource.application.is_disabled() {
-        return Err(Refused::new(AadSts::RESOURCE_DISABLED)
-            .with("resource", resource_name.to_owned())
-            .with("tenant", tenant.display_name.clone()));
-    }
-    let granted = core
-        .registry
-        .granted(tenant.id, client.service_principal.object_id, resource.service_principal.object_id)
-        .await?;
-    if resource.service_principal.app_role_assignment_required && !granted.assigned {
-        return Err(Refused::new(AadSts::CLIENT_NOT_ASSIGNED)
-            .with("app_id", client_app.app_id().to_string())
-            .with("app_name", client_app.display_name().to_owned())
-            .with("resource_id", resource.application.app_id().to_string())
-            .with("resource_name", resource.application.display_name().to_owned()));
-    }
+    let OpenResource { resource, granted } =
+        open_resource(core, tenant, &client.record.application, &client.service_principal, resource_name).await?;
     let claims = request.claims.as_deref().map(parsed_claims).transpose()?;
     let token = app_only(
         core,
@@ -58,7 +42,7 @@ pub(crate) async fn grant<D: Directory>(core: &Core<D>, call: &TokenCall<'_>) ->
         },
     )
     .await?;
-    call.signed_in(tenant, client.service_principal.app_id);
+    call.signed_in(tenant, client.service_principal.app_id, None);
     let mut response = TokenResponse::new(token.token.into(), token.expires_in);
     response.refresh_in = token.refresh_in;
     let not_before = now.as_unix_seconds() - 300;
@@ -66,6 +50,40 @@ pub(crate) async fn grant<D: Directory>(core: &Core<D>, call: &TokenCall<'_>) ->
         EndpointVersion::V1 => response.with_v1_members(resource_name, not_before, token.expires_on),
         EndpointVersion::V2 => response,
     })
+}
+
+/// A resource that an application may have a token for, and what was granted to it there.
+pub(crate) struct OpenResource {
+    pub(crate) resource: Arc<Resource>,
+    pub(crate) granted: Arc<Granted>,
+}
+
+/// Finds a resource by one of its names, and refuses those that are closed to this client.
+pub(crate) async fn open_resource<D: Directory>(
+    core: &Core<D>,
+    tenant: &Tenant,
+    client: &Application,
+    client_principal: &ServicePrincipal,
+    resource_name: &str,
+) -> Result<OpenResource, Refused> {
+    // An application may ask for a token to itself, by any of its names (recorded 2026); AADSTS90009 is for users' flows.
+    let found = core.registry.resource(tenant.id, resource_name).await?;
+    let resource = found.ok_or_else(|| not_found(resource_name, tenant))?;
+    if !resource.service_principal.account_enabled || resource.application.is_disabled() {
+        return Err(Refused::new(AadSts::RESOURCE_DISABLED)
+            .with("resource", resource_name.to_owned())
+            .with("tenant", tenant.display_name.clone()));
+    }
+    let granted =
+        core.registry.granted(tenant.id, client_principal.object_id, resource.service_principal.object_id).await?;
+    if resource.service_principal.app_role_assignment_required && !granted.assigned {
+        return Err(Refused::new(AadSts::CLIENT_NOT_ASSIGNED)
+            .with("app_id", client.app_id().to_string())
+            .with("app_name", client.display_name().to_owned())
+            .with("resource_id", resource.application.app_id().to_string())
+            .with("resource_name", resource.application.display_name().to_owned()));
+    }
+    Ok(OpenResource { resource, granted })
 }
 
 /// The text names the tenant by its id (recorded 2026).

@@ -112,7 +112,7 @@ async fn refuse_unfit<D: Directory>(
         return Err(named(AadSts::ON_BEHALF_OF_NOT_ALLOWED));
     }
     let audience = core.registry.resource(tenant.id, &token.aud).await?;
-    if !audience.is_some_and(|resource| resource.application.app_id() == application.app_id()) {
+    if audience.is_none_or(|resource| resource.application.app_id() != application.app_id()) {
         let expected = application.identifier_uris().first().cloned();
         return Err(named(AadSts::ASSERTION_AUDIENCE_NOT_CLIENT)
             .with("audience", token.aud.clone())

@@ -7,13 +7,13 @@
 //! What is counted is the name that was typed, folded as the directory folds it, in the ledger that all replicas share:
 //! one count per account however it is spelled (pitfalls B87), and the same for names that nobody has.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use countersign_directory::{Argon2id, Directory, PasswordHash, PasswordHasher, SignInStanding, Tenant, User};
 use countersign_protocol::AadSts;
 use countersign_token::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::digest::digest;
 use crate::core::Core;
@@ -25,9 +25,8 @@ static HASHING: Semaphore = Semaphore::const_new(2);
 /// Longer names are nobody's (RFC 5321 §4.5.3.1), in bytes.
 const MAX_NAME_BYTES: usize = 320;
 
-/// The hash of a random text that nobody knows, with the cost of all others.
-const NOBODYS_HASH: &str =
-    "$argon2id$v=19$m=19456,t=2,p=1$bm9ib2R5cy1zYWx0LTAwMQ$0S8mVVnTtD5nQ1RybnVHTkVJb1V1WkxlaHZ4bUNhVnk";
+/// The hash of a random text that nobody knows, made at the process's first check, whoever that is for.
+static NOBODYS_HASH: OnceLock<PasswordHash> = OnceLock::new();
 
 /// The user with this sign-in name and password.
 ///
@@ -45,12 +44,12 @@ pub(crate) async fn check_password<D: Directory>(
     let account = account_digest(core, login);
     let ledger = core.registry.directory();
     // A permit before the question: of many guesses at once, only so many can have asked before one was counted.
-    let _permit = HASHING.acquire().await.map_err(|_| Refused::new(AadSts::TRANSIENT_ERROR).status(503))?;
+    let permit = HASHING.acquire().await.map_err(|_| Refused::transient("nobody hashes any more"))?;
     if let SignInStanding::Locked { .. } = ledger.sign_in_standing(tenant.id, &account, now).await? {
         return Err(Refused::new(AadSts::ACCOUNT_LOCKED));
     }
     let user = if login.len() > MAX_NAME_BYTES { None } else { core.registry.user_named(tenant.id, login).await? };
-    let right = verify(core, user.as_deref(), password).await?;
+    let (right, _permit) = verify(core, user.as_deref(), password, permit).await?;
     let refused = match user {
         Some(user) if right => {
             ledger.clear_sign_in_failures(tenant.id, &account).await?;
@@ -86,34 +85,27 @@ fn account_digest<D: Directory>(core: &Core<D>, login: &str) -> [u8; 32] {
     digest(&core.vault, "sign-in name", &login.to_lowercase())
 }
 
-/// Whether the password is the user's. Without user, or without password, a hash is computed all the same.
-async fn verify<D: Directory>(core: &Core<D>, user: Option<&User>, password: &SecretString) -> Result<bool, Refused> {
+/// Whether the password is the user's. Without user, or without password, a hash is computed all the same. The permit goes
+/// along, because a thread hashes on when its request was given up, and comes back.
+async fn verify<D: Directory>(
+    core: &Core<D>,
+    user: Option<&User>,
+    password: &SecretString,
+    permit: SemaphorePermit<'static>,
+) -> Result<(bool, SemaphorePermit<'static>), Refused> {
     // Refused unhashed, whoever is asked for (pitfalls B89).
     if password.expose_secret().len() > Argon2id::MAX_BYTES {
-        return Ok(false);
+        return Ok((false, permit));
     }
     let kept = user.and_then(|user| user.password_hash.clone());
-    let exists = kept.is_some();
-    let hash = kept.unwrap_or_else(|| PasswordHash::from_phc(NOBODYS_HASH));
     let hasher = Argon2id::new(Arc::clone(&core.randomness));
+    let random: SecretString = core.randomness.base64url(32).into();
     let password = password.clone();
-    let right = tokio::task::spawn_blocking(move || hasher.verify(&password, &hash))
-        .await
-        .map_err(|_| Refused::new(AadSts::TRANSIENT_ERROR).because("a password check was given up").status(503))?;
-    Ok(right && exists)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use countersign_token::SystemRandomness;
-
-    #[test]
-    fn b86_nobodys_hash_is_one_that_costs_what_others_cost() {
-        let own = Argon2id::new(SystemRandomness).hash(&"x".into()).unwrap();
-        let parameters = |phc: &str| phc.split('$').take(4).map(str::to_owned).collect::<Vec<_>>();
-        assert_eq!(parameters(NOBODYS_HASH), parameters(own.as_phc()));
-        let lengths = |phc: &str| phc.split('$').map(str::len).collect::<Vec<_>>();
-        assert_eq!(lengths(NOBODYS_HASH), lengths(own.as_phc()));
-    }
+    let checking = tokio::task::spawn_blocking(move || {
+        // Should hashing fail here, it fails below too, and nobody gets in.
+        let nobodys = NOBODYS_HASH.get_or_init(|| hasher.hash(&random).unwrap_or(PasswordHash::from_phc("")));
+        let right = hasher.verify(&password, kept.as_ref().unwrap_or(nobodys));
+        (right && kept.is_some(), permit)
+    });
+    checking.await.map_err(|_| Refused::transient("a password check was given up"))
 }

@@ -28,6 +28,7 @@ pub(crate) async fn grant<D: Directory>(core: &Core<D>, call: &TokenCall<'_>) ->
         identify(core, &tenant, call).await?;
         return Err(Refused::new(AadSts::MALFORMED_GRANT));
     };
+    call.exchange.note_grant_issued(Timestamp::from_unix_seconds(token.issued));
     let platform = match (token.spa, token.public) {
         (true, _) => Platform::Spa,
         (false, true) => Platform::PublicClient,

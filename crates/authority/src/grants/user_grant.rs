@@ -92,7 +92,7 @@ pub(super) async fn answer<D: Directory>(
         },
     )
     .await?;
-    call.signed_in(tenant, principal.app_id);
+    call.signed_in(tenant, principal.app_id, Some(subject.user.object_id));
     Ok(response)
 }
 

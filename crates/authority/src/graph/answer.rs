@@ -6,12 +6,15 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
+use bytes::Bytes;
 use countersign_directory::{Directory, MICROSOFT_GRAPH};
+use countersign_protocol::form::MAX_FORM_BYTES;
 use countersign_protocol::headers::CLIENT_REQUEST_ID;
 use countersign_protocol::{BearerChallenge, ClaimsChallenge};
 use countersign_token::Timestamp;
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use http_body_util::{BodyExt, Limited};
 use serde::Serialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -94,11 +97,10 @@ impl axum::response::IntoResponse for GraphError {
     }
 }
 
-/// A good answer, with what it is an answer of.
-pub(super) fn entity<D: Directory>(core: &Core<D>, context: &str, body: Value) -> Response {
+/// A good answer, with what it is an answer of. `base` is Graph's origin as it was asked.
+pub(super) fn entity(base: &str, context: &str, body: Value) -> Response {
     let mut members = serde_json::Map::new();
-    let origin = core.origins.own().host.origin();
-    members.insert("@odata.context".to_owned(), Value::from(format!("{origin}/v1.0/$metadata#{context}")));
+    members.insert("@odata.context".to_owned(), Value::from(format!("{base}/v1.0/$metadata#{context}")));
     if let Value::Object(body) = body {
         members.extend(body);
     }
@@ -115,6 +117,15 @@ pub(super) fn json(body: &impl Serialize) -> Response {
     response
 }
 
+/// A request's body: at most 64 kB, within the core's patience.
+pub(super) async fn body<D: Directory>(core: &Core<D>, request: Request) -> Result<Bytes, GraphError> {
+    let reading = Limited::new(request.into_body(), MAX_FORM_BYTES).collect();
+    match tokio::time::timeout(core.patience, reading).await {
+        Ok(Ok(body)) => Ok(body.to_bytes()),
+        _ => Err(GraphError::bad_request("Unable to read JSON request payload.")),
+    }
+}
+
 /// What is no route of Graph's here.
 pub(super) async fn unknown_route<D: Directory>(State(_): State<Arc<Core<D>>>, request: Request) -> GraphError {
     let segment = request.uri().path().rsplit('/').next().unwrap_or_default();
@@ -127,14 +138,20 @@ pub(super) async fn unknown_route<D: Directory>(State(_): State<Arc<Core<D>>>, r
 pub(super) async fn dress<D: Directory>(State(core): State<Arc<Core<D>>>, request: Request, next: Next) -> Response {
     let request_id = core.randomness.uuid_v4();
     let client_id = client_request_id(request.headers()).unwrap_or(request_id);
-    let origin = core.origins.of(&request).host.origin().to_owned();
+    let origin = core.origins.of(&request);
+    // Under Graph's own name, tokens come from the authority of its cloud.
+    let authority = if origin.host.host() == origin.cloud.msgraph_host {
+        format!("https://{}", origin.cloud.authority_host)
+    } else {
+        origin.host.origin().to_owned()
+    };
     let mut response = next.run(request).await;
     let error = match response.extensions_mut().remove::<GraphError>() {
         Some(error) => Some(error),
         None => guards(&response),
     };
     if let Some(error) = error {
-        write(&mut response, &error, &origin, core.clock.now(), request_id, client_id);
+        write(&mut response, &error, &authority, core.clock.now(), request_id, client_id);
     }
     let headers = response.headers_mut();
     for (name, id) in [("request-id", request_id), (CLIENT_REQUEST_ID, client_id)] {
@@ -170,7 +187,14 @@ fn guards(response: &Response) -> Option<GraphError> {
     })
 }
 
-fn write(response: &mut Response, error: &GraphError, origin: &str, now: Timestamp, request_id: Uuid, client_id: Uuid) {
+fn write(
+    response: &mut Response,
+    error: &GraphError,
+    authority: &str,
+    now: Timestamp,
+    request_id: Uuid,
+    client_id: Uuid,
+) {
     let date = jiff::Timestamp::from_second(now.as_unix_seconds()).unwrap_or_default();
     let body = json!({"error": {
         "code": error.code,
@@ -189,7 +213,7 @@ fn write(response: &mut Response, error: &GraphError, origin: &str, now: Timesta
     headers.remove(http::header::CONTENT_LENGTH);
     if error.status == StatusCode::UNAUTHORIZED {
         headers.remove(ALLOW);
-        let (authorize, graph) = (format!("{origin}/common/oauth2/authorize"), MICROSOFT_GRAPH.to_string());
+        let (authorize, graph) = (format!("{authority}/common/oauth2/authorize"), MICROSOFT_GRAPH.to_string());
         let challenge = match &error.challenge {
             Some(claims) => claims.to_bearer_challenge(&authorize, Some(&graph)),
             None => BearerChallenge::new().realm("").authorization_uri(&authorize).client_id(&graph),

@@ -18,6 +18,8 @@ use crate::core::Core;
 pub(super) struct Caller {
     pub(super) tenant: Arc<Tenant>,
     pub(super) client: ClientId,
+    /// Graph's origin, as it was asked.
+    pub(super) base: String,
     /// The user for whom the client calls; none if it calls for itself.
     pub(super) user: Option<Arc<User>>,
     scopes: Vec<String>,
@@ -56,7 +58,8 @@ pub(super) async fn evaluate<D: Directory>(
     let Some(verified) = request.extensions().get::<VerifiedCaller>().cloned() else {
         return GraphError::unauthenticated("Access token is empty.").into_response();
     };
-    match caller(&core, &verified).await {
+    let base = core.origins.of(&request).host.origin().to_owned();
+    match caller(&core, &verified, base).await {
         Ok(caller) => {
             request.extensions_mut().insert(caller);
             next.run(request).await
@@ -65,21 +68,21 @@ pub(super) async fn evaluate<D: Directory>(
     }
 }
 
-async fn caller<D: Directory>(core: &Core<D>, claims: &Claims) -> Result<Caller, GraphError> {
+async fn caller<D: Directory>(core: &Core<D>, claims: &Claims, base: String) -> Result<Caller, GraphError> {
     let gone = || GraphError::unauthenticated("Access token validation failure.");
     let tenant = core.registry.tenant(&TenantSegment::Id(claims.tenant())).await?;
     let tenant = tenant.filter(|tenant| tenant.enabled).ok_or_else(gone)?;
     let client = claims.client();
     let scopes = claims.scopes().map(str::to_owned).collect();
     if claims.kind() != TokenKind::User {
-        return Ok(Caller { tenant, client, user: None, scopes });
+        return Ok(Caller { tenant, client, base, user: None, scopes });
     }
     let id = claims.object_id().ok_or_else(gone)?;
     let user = core.registry.user(tenant.id, id).await?.filter(|user| user.account_enabled).ok_or_else(gone)?;
     if is_evaluated_continuously(claims) && issued(claims) < user.tokens_valid_from {
         return Err(GraphError::revoked(user.tokens_valid_from));
     }
-    Ok(Caller { tenant, client, user: Some(user), scopes })
+    Ok(Caller { tenant, client, base, user: Some(user), scopes })
 }
 
 /// Whether the client understands claims challenges: others must not be sent one.

@@ -19,7 +19,7 @@ pub(super) async fn my_sessions<D: Directory>(
     Extension(caller): Extension<Caller>,
 ) -> Result<Response, GraphError> {
     let user = Arc::clone(caller.me()?);
-    revoke(&core, &user).await
+    revoke(&core, &caller, &user).await
 }
 
 pub(super) async fn sessions<D: Directory>(
@@ -31,10 +31,10 @@ pub(super) async fn sessions<D: Directory>(
     if !caller.may(user.object_id, &REVOKE) {
         return Err(GraphError::denied());
     }
-    revoke(&core, &user).await
+    revoke(&core, &caller, &user).await
 }
 
-async fn revoke<D: Directory>(core: &Core<D>, user: &User) -> Result<Response, GraphError> {
+async fn revoke<D: Directory>(core: &Core<D>, caller: &Caller, user: &User) -> Result<Response, GraphError> {
     let mut tx = core.registry.directory().begin().await?;
     // Read in the transaction that writes: nothing that happened meanwhile is undone.
     let Some(mut user) = tx.user(user.tenant, user.object_id).await? else {
@@ -44,5 +44,5 @@ async fn revoke<D: Directory>(core: &Core<D>, user: &User) -> Result<Response, G
     tx.update_user(&user).await?;
     tx.commit().await?;
     tracing::info!(target: "countersign_authority::revoked", tenant = %user.tenant, user = %user.object_id);
-    Ok(entity(core, "Edm.Boolean", json!({ "value": true })))
+    Ok(entity(&caller.base, "Edm.Boolean", json!({ "value": true })))
 }

@@ -3,14 +3,13 @@
 use std::sync::Arc;
 
 use axum::Extension;
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{Path, RawQuery, Request, State};
 use axum::response::Response;
-use bytes::Bytes;
 use countersign_directory::{Directory, Groups, User};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::answer::{GraphError, entity};
+use super::answer::{GraphError, body, entity};
 use super::caller::Caller;
 use super::{READ_GROUPS, READ_USERS};
 use crate::core::Core;
@@ -31,12 +30,12 @@ const DEFAULT: [&str; 11] = [
 ];
 
 pub(super) async fn me<D: Directory>(
-    State(core): State<Arc<Core<D>>>,
+    State(_): State<Arc<Core<D>>>,
     Extension(caller): Extension<Caller>,
     RawQuery(query): RawQuery,
 ) -> Result<Response, GraphError> {
     let user = caller.me()?;
-    Ok(entity(&core, "users/$entity", selected(user, query.as_deref())?))
+    Ok(entity(&caller.base, "users/$entity", selected(user, query.as_deref())?))
 }
 
 pub(super) async fn user<D: Directory>(
@@ -50,7 +49,7 @@ pub(super) async fn user<D: Directory>(
     if caller.user.as_ref().is_some_and(|me| me.object_id != user.object_id) && !caller.has_scope(&READ_USERS) {
         return Err(GraphError::denied());
     }
-    Ok(entity(&core, "users/$entity", selected(&user, query.as_deref())?))
+    Ok(entity(&caller.base, "users/$entity", selected(&user, query.as_deref())?))
 }
 
 /// The user of the caller's tenant with this object id or sign-in name.
@@ -113,27 +112,33 @@ struct MembershipQuestion {
 pub(super) async fn my_member_objects<D: Directory>(
     State(core): State<Arc<Core<D>>>,
     Extension(caller): Extension<Caller>,
-    body: Bytes,
+    request: Request,
 ) -> Result<Response, GraphError> {
     let user = Arc::clone(caller.me()?);
-    memberships(&core, &user, &body).await
+    memberships(&core, &caller, &user, request).await
 }
 
 pub(super) async fn member_objects<D: Directory>(
     State(core): State<Arc<Core<D>>>,
     Extension(caller): Extension<Caller>,
     Path(id): Path<String>,
-    body: Bytes,
+    request: Request,
 ) -> Result<Response, GraphError> {
     let user = find(&core, &caller, &id).await?;
     if caller.user.as_ref().is_some_and(|me| me.object_id != user.object_id) && !caller.has_scope(&READ_GROUPS) {
         return Err(GraphError::denied());
     }
-    memberships(&core, &user, &body).await
+    memberships(&core, &caller, &user, request).await
 }
 
-async fn memberships<D: Directory>(core: &Core<D>, user: &User, body: &[u8]) -> Result<Response, GraphError> {
-    let question: MembershipQuestion = serde_json::from_slice(body).map_err(|_| {
+async fn memberships<D: Directory>(
+    core: &Core<D>,
+    caller: &Caller,
+    user: &User,
+    request: Request,
+) -> Result<Response, GraphError> {
+    let body = body(core, request).await?;
+    let question: MembershipQuestion = serde_json::from_slice(&body).map_err(|_| {
         GraphError::bad_request("Unable to read JSON request payload. securityEnabledOnly is expected.")
     })?;
     let mut tx = core.registry.directory().begin().await?;
@@ -143,5 +148,5 @@ async fn memberships<D: Directory>(core: &Core<D>, user: &User, body: &[u8]) -> 
         .filter(|group| group.security_enabled || !question.security_enabled_only)
         .map(|group| group.object_id.to_string())
         .collect();
-    Ok(entity(core, "Collection(Edm.String)", json!({ "value": ids })))
+    Ok(entity(&caller.base, "Collection(Edm.String)", json!({ "value": ids })))
 }

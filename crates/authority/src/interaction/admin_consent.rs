@@ -19,7 +19,7 @@ use super::accounts::Account;
 use super::answer::deliver;
 use super::authorization::{Fault, Reply, client};
 use super::authorize::{Asked, Standing, question};
-use super::consent::{Line, grant, lines, names};
+use super::consent::{Line, grant, lines, name, names};
 use super::credentials::{self, Said};
 use super::fault::{Names, page};
 use super::flow::{Flow, Page, Question, Shown, Task};
@@ -150,9 +150,10 @@ struct Wanted {
 
 impl Wanted {
     /// For comparing with what was shown.
-    fn names(&self) -> Vec<(ClientId, String)> {
-        let roles = self.roles.iter().map(|(resource, role)| (resource.application.app_id(), role.id.to_string()));
-        names(&self.delegated).into_iter().chain(roles).collect()
+    fn names<D: Directory>(&self, core: &Core<D>, client: ClientId) -> Vec<String> {
+        let roles =
+            self.roles.iter().map(|(resource, role)| name(core, client, resource.application.app_id(), role.id));
+        names(core, &self.delegated).into_iter().chain(roles).collect()
     }
 
     fn lines(&self) -> Vec<Line> {
@@ -241,7 +242,8 @@ async fn steps<D: Directory>(
     };
     let standing = Standing::of(visit, &asking.application, &account).await?;
     let wanted = asking.wanted(visit, &account, &standing).await?;
-    flow.progress.shown = Some(Shown { user: account.object_id(), permissions: wanted.names() });
+    flow.progress.shown =
+        Some(Shown { user: account.object_id(), permissions: wanted.names(visit.core, standing.principal.app_id) });
     let lines = wanted.lines();
     let permissions: Vec<Permission<'_>> = lines.iter().map(Line::view).collect();
     let view = account.view();
@@ -304,7 +306,8 @@ async fn decide<D: Directory>(
     let wanted = asking.wanted(visit, &account, &standing).await?;
     let shown = flow.progress.shown.take();
     let as_shown = shown.is_some_and(|shown| {
-        shown.user == account.object_id() && wanted.names().iter().all(|name| shown.permissions.contains(name))
+        shown.user == account.object_id()
+            && wanted.names(visit.core, standing.principal.app_id).iter().all(|name| shown.permissions.contains(name))
     });
     if !as_shown || !account.user.is_administrator {
         return Ok(Ok(Retry::default()));

@@ -15,14 +15,18 @@ use countersign_directory::{
 use countersign_protocol::form::Form;
 use countersign_protocol::graph::{AppRole, PermissionScope};
 use countersign_protocol::{AadSts, Prompt, UserScopes};
-use countersign_token::{ClientId, ObjectId, TenantId};
+use countersign_token::{ClientId, ObjectId, TenantId, base64url_encode};
+use uuid::Uuid;
 
 use super::accounts::Account;
 use super::authorize::Standing;
+use super::combined::combined;
 use super::flow::{Flow, Page, Shown};
 use super::sign_in::{Demand, Wish};
 use super::visit::Visit;
+use crate::core::Core;
 use crate::grants::consent::{Extent, MissingConsent, asked_consent, consent_required};
+use crate::grants::digest::digest;
 use crate::pages::{self, ConsentView, NeedApprovalView, Permission};
 use crate::refused::Refused;
 use crate::registry::Resource;
@@ -83,8 +87,18 @@ async fn asked<D: Directory>(
     standing: &Standing,
     extent: Extent,
 ) -> Result<Vec<MissingConsent>, Refused> {
-    let (client, principal) = (&standing.client, &standing.principal);
-    asked_consent(visit.core, &account.tenant, client, principal, &account.user, request.wanted, extent).await
+    // A v1.0 request without a resource wants to know who signs in and nothing else.
+    if request.wanted.default && request.wanted.resource.is_none() {
+        return Ok(Vec::new());
+    }
+    let (client, principal, wanted) = (&standing.client, &standing.principal, request.wanted);
+    let list = asked_consent(visit.core, &account.tenant, client, principal, &account.user, wanted, extent).await;
+    match (list, &wanted.resource) {
+        (Err(refused), Some(name)) if refused.aadsts.code == AadSts::RESOURCE_NOT_FOUND.code && wanted.default => {
+            combined(visit.core, account, standing, name.as_str()).await?.ok_or(refused)
+        }
+        (list, _) => list,
+    }
 }
 
 /// The page that asks, or the one that says who must be asked.
@@ -96,7 +110,7 @@ fn ask<D: Directory>(
     list: &[MissingConsent],
     prompt: Option<Prompt>,
 ) -> Response {
-    flow.progress.shown = Some(Shown { user: account.object_id(), permissions: names(list) });
+    flow.progress.shown = Some(Shown { user: account.object_id(), permissions: names(visit.core, list) });
     let lines = lines(list, account.user.is_administrator);
     let shown: Vec<Permission<'_>> = lines.iter().map(Line::view).collect();
     let administrators_only = prompt == Some(Prompt::AdminConsent) || lines.iter().any(|line| line.admin_only);
@@ -133,7 +147,7 @@ pub(super) async fn take<D: Directory>(
     let Some(shown) = flow.progress.shown.take() else { return Ok(Decision::GoOn) };
     let extent = if request.is_prompted() { Extent::Everything } else { Extent::Missing };
     let list = asked(visit, request, account, standing, extent).await?;
-    let within = names(&list).iter().all(|name| shown.permissions.contains(name));
+    let within = names(visit.core, &list).iter().all(|name| shown.permissions.contains(name));
     let may = account.user.is_administrator
         || !list.iter().flat_map(|entry| &entry.scopes).any(|scope| scope.needs_administrator);
     if shown.user != account.object_id() || !within || !may {
@@ -157,8 +171,12 @@ pub(super) async fn grant<D: Directory>(
     user: Option<ObjectId>,
 ) -> Result<(), Refused> {
     let mut tx = visit.core.registry.directory().begin().await?;
-    if !standing.installed {
-        match tx.insert_service_principal(&standing.principal).await {
+    let parties = list.iter().flat_map(|entry| [&entry.client, &entry.resource.service_principal]);
+    for principal in std::iter::once(&standing.principal).chain(parties) {
+        if tx.service_principal(tenant, principal.app_id).await?.is_some() {
+            continue;
+        }
+        match tx.insert_service_principal(principal).await {
             // Somebody else's consent came first.
             Ok(()) | Err(StoreError::AlreadyExists(_)) => {}
             Err(error) => return Err(error.into()),
@@ -192,17 +210,18 @@ pub(super) async fn grant<D: Directory>(
     Ok(())
 }
 
-/// What a list grants, for comparing.
-pub(super) fn names(list: &[MissingConsent]) -> Vec<(ClientId, String)> {
-    let scopes = list.iter().flat_map(|entry| {
-        let resource = entry.resource.application.app_id();
-        let client = entry.client.app_id;
-        entry
-            .scopes
-            .iter()
-            .map(move |missing| (resource, format!("{client} {}", missing.scope.value.as_deref().unwrap_or_default())))
-    });
-    scopes.collect()
+/// What a list grants, for comparing: a short name for each permission that a client would have at a resource.
+pub(super) fn names<D: Directory>(core: &Core<D>, list: &[MissingConsent]) -> Vec<String> {
+    let of = |entry: &MissingConsent| -> Vec<String> {
+        let (client, resource) = (entry.client.app_id, entry.resource.application.app_id());
+        entry.scopes.iter().map(|missing| name(core, client, resource, missing.scope.id)).collect()
+    };
+    list.iter().flat_map(of).collect()
+}
+
+/// The name of one permission. A registration may list 400, and a page carries them all.
+pub(super) fn name<D: Directory>(core: &Core<D>, client: ClientId, resource: ClientId, permission: Uuid) -> String {
+    base64url_encode(&digest(&core.vault, "shown", &format!("{client} {resource} {permission}"))[..12])
 }
 
 /// One line of a page.

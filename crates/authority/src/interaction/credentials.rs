@@ -5,6 +5,7 @@
 //! said after the password was right.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use countersign_directory::{Directory, Purpose, Tenant, User};
 use countersign_protocol::form::Form;
@@ -132,7 +133,9 @@ async fn begin_session<D: Directory>(
     user: &User,
 ) -> Result<(), Refused> {
     let (now, randomness) = (visit.now(), &*visit.core.randomness);
-    let mut session = SessionFacts::by_password(randomness.uuid_v4(), now);
+    // A revocation in this very second lies behind whoever signs in after it.
+    let revoked_until = user.tokens_valid_from.plus(Duration::from_nanos(999_999_999)).as_unix_seconds();
+    let mut session = SessionFacts::by_password(randomness.uuid_v4(), now.max(revoked_until.min(now + 1)));
     session.contexts.clone_from(&wish.contexts);
     let key = randomness.uuid_v4();
     let password = password_name(visit.core, user);

@@ -4,7 +4,7 @@
 //! (pitfalls B64, B67), and ends after a while. It says what was asked and what was shown; it proves nobody's identity,
 //! which only the sessions in the browser's cookie do. What a client may ask for is looked up again at each step (B70).
 
-use countersign_token::{ClientId, ObjectId, Randomness, Vault, base64url_decode_strict, base64url_encode};
+use countersign_token::{ObjectId, Randomness, Vault, base64url_decode_strict, base64url_encode};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -107,8 +107,8 @@ pub(super) struct Progress {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Shown {
     pub(super) user: ObjectId,
-    /// Resource and scope, or resource and role.
-    pub(super) permissions: Vec<(ClientId, String)>,
+    /// A short name of each permission.
+    pub(super) permissions: Vec<String>,
 }
 
 /// Why a flow that came with a form is not gone on with.

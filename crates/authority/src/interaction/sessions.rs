@@ -27,9 +27,12 @@ const MAX_VALUE_BYTES: usize = 3_800;
 
 const PURPOSE: &str = "browser sessions";
 
-/// The accounts of a browser, the one that was used last first.
+/// The accounts of a browser, the one that was used last first, and the browser's id when they were sealed.
+///
+/// The id is another cookie, which no browser keeps beyond its window: by it the accounts that do not stay signed in end
+/// with the window, though one that does keeps the cookie.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Sessions(pub(super) Vec<Entry>);
+pub(super) struct Sessions(pub(super) Vec<Entry>, #[serde(default)] Uuid);
 
 /// An account that was signed in in this browser.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -69,8 +72,22 @@ impl Sessions {
         read().unwrap_or_default()
     }
 
+    /// Leaves out what ended with the window in which it was sealed.
+    pub(super) fn in_window(mut self, browser: Option<Uuid>) -> Self {
+        let same = browser == Some(self.1);
+        self.0.retain(|entry| entry.long || same);
+        self
+    }
+
     /// The cookie's value, and for how many seconds beyond the window it is kept, if it is.
-    pub(super) fn seal(&mut self, now: i64, vault: &Vault, randomness: &dyn Randomness) -> (String, Option<i64>) {
+    pub(super) fn seal(
+        &mut self,
+        browser: Uuid,
+        now: i64,
+        vault: &Vault,
+        randomness: &dyn Randomness,
+    ) -> (String, Option<i64>) {
+        self.1 = browser;
         loop {
             if self.0.is_empty() {
                 return (String::new(), None);
@@ -239,7 +256,7 @@ mod tests {
                 sessions.used(ObjectId::from_uuid(id(100 + user)), ClientId::from_uuid(id(5_000 + application)));
             }
         }
-        let (text, kept) = sessions.seal(NOW, &vault, &SystemRandomness);
+        let (text, kept) = sessions.seal(id(77), NOW, &vault, &SystemRandomness);
         assert!(text.len() <= MAX_VALUE_BYTES && kept.is_none());
         let read = Sessions::open(Some(&text), &vault);
         assert_eq!(read, sessions);
@@ -252,11 +269,27 @@ mod tests {
     fn only_who_wants_to_stays_signed_in_beyond_the_window() {
         let (vault, mut sessions) = (vault(), Sessions::default());
         sign_in(&mut sessions, 2, 10);
-        assert_eq!(sessions.seal(NOW, &vault, &SystemRandomness).1, None);
+        assert_eq!(sessions.seal(id(77), NOW, &vault, &SystemRandomness).1, None);
         sessions.stay(ObjectId::from_uuid(id(2)), true, NOW);
-        assert_eq!(sessions.seal(NOW, &vault, &SystemRandomness).1, Some(LONG_SECONDS));
+        assert_eq!(sessions.seal(id(77), NOW, &vault, &SystemRandomness).1, Some(LONG_SECONDS));
         sessions.sign_out(ObjectId::from_uuid(id(2)), true);
-        assert_eq!(sessions.seal(NOW, &vault, &SystemRandomness).0, "");
+        assert_eq!(sessions.seal(id(77), NOW, &vault, &SystemRandomness).0, "");
+    }
+
+    #[test]
+    fn who_does_not_stay_signed_in_leaves_with_the_window() {
+        let (vault, mut sessions) = (vault(), Sessions::default());
+        sign_in(&mut sessions, 2, 10);
+        sign_in(&mut sessions, 3, 11);
+        sessions.stay(ObjectId::from_uuid(id(2)), true, NOW);
+        let (text, _) = sessions.seal(id(77), NOW, &vault, &SystemRandomness);
+        let users = |browser| -> Vec<_> {
+            let read = Sessions::open(Some(&text), &vault).in_window(browser);
+            read.0.iter().map(|entry| entry.user.as_uuid().as_u128()).collect()
+        };
+        assert_eq!(users(Some(id(77))), [3, 2]);
+        assert_eq!(users(Some(id(78))), [2]);
+        assert_eq!(users(None), [2]);
     }
 
     #[test]

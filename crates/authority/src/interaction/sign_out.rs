@@ -145,6 +145,7 @@ pub(super) async fn go_on<D: Directory>(
     }
     let hinted = leaving.request.logout_hint.as_deref();
     let hinted = hinted.and_then(|hint| leaving.accounts.iter().find(|account| account.is_meant_by(hint)));
+    let onward = leaving.onward(visit.core, &leaving.entries(visit)).await?;
     let wish = Wish {
         place: &leaving.place,
         application: None,
@@ -154,7 +155,7 @@ pub(super) async fn go_on<D: Directory>(
         max_age: None,
         contexts: Vec::new(),
         may_stay: false,
-        leads_to: leaving.request.post_logout_redirect_uri.as_deref(),
+        leads_to: onward.as_deref(),
     };
     match (hinted, leaving.accounts.as_slice()) {
         (None, []) => leave(visit, &leaving, &[]).await,

@@ -43,7 +43,7 @@ impl<'a, D: Directory> Visit<'a, D> {
         let known = browser::browser_id(headers);
         let sessions = Sessions::open(browser::cookie(headers, SESSIONS), &core.vault);
         let browser = known.unwrap_or_else(|| core.randomness.uuid_v4());
-        Self { core, exchange, known, browser, came_with: sessions.clone(), sessions }
+        Self { core, exchange, known, browser, came_with: sessions.clone(), sessions: sessions.in_window(known) }
     }
 
     /// The time of this request, seconds since the epoch.
@@ -70,8 +70,10 @@ impl<'a, D: Directory> Visit<'a, D> {
         if self.known != Some(self.browser) {
             browser::set_browser_id(&mut response, self.browser);
         }
-        if self.sessions != self.came_with {
-            let (value, kept) = self.sessions.seal(self.now(), &self.core.vault, &*self.core.randomness);
+        let carries_another_id = self.known.is_some_and(|known| known != self.browser) && !self.sessions.0.is_empty();
+        if self.sessions != self.came_with || carries_another_id {
+            let now = self.now();
+            let (value, kept) = self.sessions.seal(self.browser, now, &self.core.vault, &*self.core.randomness);
             browser::set_sealed(&mut response, SESSIONS, &value, kept);
             browser::set_session_states(&mut response, CHECK_SESSION_COOKIE, &self.sessions.states(), kept);
         }

@@ -25,6 +25,8 @@ pub(crate) enum ClientProof {
     Public,
     Secret,
     Assertion,
+    /// The platform that lends the identity vouches for it.
+    ManagedIdentity,
 }
 
 impl ClientProof {
@@ -33,7 +35,7 @@ impl ClientProof {
         match self {
             Self::Public => "0",
             Self::Secret => "1",
-            Self::Assertion => "2",
+            Self::Assertion | Self::ManagedIdentity => "2",
         }
     }
 }
@@ -125,7 +127,11 @@ pub(crate) async fn app_only<D: Directory>(
     let issuer = if is_v1 { token.origin.cloud.issuer_v1(tenant.id) } else { token.origin.host.issuer_v2(tenant.id) };
     let (client, acr) = (token.client.app_id, token.proof.acr());
     let continuous = is_continuous(&resource.application, token.claims);
-    let life = if continuous { Lifetime::CONTINUOUSLY_EVALUATED } else { Lifetime::APP_ONLY };
+    let life = match token.proof {
+        ClientProof::ManagedIdentity => Lifetime::MANAGED_IDENTITY,
+        _ if continuous => Lifetime::CONTINUOUSLY_EVALUATED,
+        _ => Lifetime::APP_ONLY,
+    };
     let now = token.now.as_unix_seconds();
     let random = &*core.randomness;
     let claims = Claims {

@@ -34,6 +34,9 @@ impl Lifetime {
     /// Of a token that its resource takes back when something happens (continuous access evaluation): a day.
     pub(crate) const CONTINUOUSLY_EVALUATED: Self = Self { seconds: 86_400, refresh_in: Some(43_199) };
 
+    /// Of a managed identity's token: a day, since the platform keeps it (recorded).
+    pub(crate) const MANAGED_IDENTITY: Self = Self { seconds: 86_400, refresh_in: None };
+
     /// Of a user's token: between 60 and 90 minutes, by chance, so that a crowd that signed in together does not come
     /// back together.
     pub(crate) fn of_user(randomness: &dyn Randomness) -> Self {

@@ -39,7 +39,6 @@ pub(crate) struct OwnToken {
     pub(crate) amr: Vec<String>,
     #[serde(default)]
     pub(crate) acrs: Vec<String>,
-    pub(crate) nonce: Option<String>,
     pub(crate) preferred_username: Option<String>,
 }
 

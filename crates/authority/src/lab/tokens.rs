@@ -13,12 +13,16 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use countersign_directory::Directory;
-use countersign_token::{Algorithm, JwsSigner, SigningKey, TokenVersion, base64url_encode};
+use countersign_protocol::TenantSegment;
+use countersign_token::{Algorithm, JwsSigner, SigningKey, TenantId, TokenVersion, base64url_encode};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::{Lab, Order, bad_request, failed};
 use crate::StartError;
+use crate::core::Core;
+use crate::issue::owner_in;
+use crate::key_ring::LoadedKey;
 
 /// What is wrong with the token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -71,10 +75,12 @@ pub(super) async fn order<D: Directory>(State(lab): State<Arc<Lab<D>>>, Order(or
     if order.fill {
         fill(&lab, &mut claims, version);
     }
+    // Before anything is spoilt: a fault is to be the only one.
+    let tenant = claims.get("tid").and_then(Value::as_str).and_then(|tid| tid.parse().ok());
     if let Some(fault) = order.fault {
         spoil(&mut claims, fault, lab.core.clock.now().as_unix_seconds());
     }
-    match sign(&lab, &claims, version, order.fault).await {
+    match sign(&lab, tenant, &claims, version, order.fault).await {
         Ok(Some(token)) => Json(json!({"access_token": token})).into_response(),
         Ok(None) => bad_request("no signing key is active"),
         Err(error) => failed(&error),
@@ -135,13 +141,13 @@ fn spoil(claims: &mut Map<String, Value>, fault: TokenFault, now: i64) {
 
 async fn sign<D: Directory>(
     lab: &Lab<D>,
+    tenant: Option<TenantId>,
     claims: &Map<String, Value>,
     version: TokenVersion,
     fault: Option<TokenFault>,
 ) -> Result<Option<String>, StartError> {
     let core = &lab.core;
-    let ring = core.keys.ring().await?;
-    let Some(key) = ring.signing(core.clock.now()) else { return Ok(None) };
+    let Some(key) = key_of(core, tenant).await? else { return Ok(None) };
     let forged = |header: Value| {
         let part = |value: &Value| base64url_encode(value.to_string().as_bytes());
         format!("{}.{}", part(&header), part(&Value::Object(claims.clone())))
@@ -169,6 +175,19 @@ async fn sign<D: Directory>(
         Some(TokenFault::Truncated) => token.rsplit_once('.').map_or_else(String::new, |(head, _)| head.to_owned()),
         _ => token,
     }))
+}
+
+/// The key that signs for the tenant that an order names; the first owner's, where it names none that is here.
+async fn key_of<D: Directory>(core: &Core<D>, tenant: Option<TenantId>) -> Result<Option<Arc<LoadedKey>>, StartError> {
+    let now = core.clock.now();
+    let tenant = match tenant {
+        Some(id) => core.registry.tenant(&TenantSegment::Id(id)).await?,
+        None => None,
+    };
+    match tenant {
+        Some(tenant) => core.keys.signing(owner_in(&tenant), now).await.map(Some),
+        None => Ok(core.keys.ring().await?.signing(now).cloned()),
+    }
 }
 
 async fn foreign_key<D: Directory>(lab: &Lab<D>) -> Result<Arc<SigningKey>, StartError> {

@@ -38,6 +38,9 @@ async fn a_code_comes_back_with_the_state_and_is_worth_tokens() {
         ])
     );
     assert!(browser.get(&v1).await.answer().contains_key("code"));
+    // v1.0 without a resource only wants to know who signs in.
+    let bare = v1.split("&resource=").next().unwrap();
+    assert!(browser.get(bare).await.answer().contains_key("code"));
 }
 
 #[tokio::test]
@@ -178,7 +181,7 @@ async fn b60_tokens_come_as_the_registration_allows_with_nonce_and_hashes() {
 }
 
 #[tokio::test]
-async fn b31_b30_a_page_needs_pkce_and_everybody_in_a_strict_tenant() {
+async fn b28_b30_b31_a_page_needs_pkce_and_everybody_in_a_strict_tenant() {
     let kit = Kit::with(town(&Wishes::default())).await;
     let mut browser = Browser::new(&kit);
     let page = [("client_id", PAGE), ("redirect_uri", PAGE_URI), ("scope", "User.Read")];
@@ -393,4 +396,30 @@ async fn b73_b94_the_answers_ids_are_the_requests_and_nothing_secret_is_logged_b
     let seen = browser.get(&ask(TENANT, &[("redirect_uri", "https://evil.example"), ("client-request-id", id)])).await;
     assert!(seen.text.contains(id) && seen.text.contains(seen.header("x-ms-request-id")), "{seen:?}");
     assert_eq!(seen.page_error(), 50_011);
+}
+
+#[tokio::test]
+async fn b70_what_is_switched_off_stays_off_whatever_the_url_says() {
+    let kit = town_where_shop_reads().await;
+    let mut browser = Browser::new(&kit);
+    let page = browser.get(&ask(TENANT, &[])).await;
+    // Fields beside the sealed flow, and parameters that no client has.
+    let flow = page.hidden("flow").unwrap();
+    let form = [
+        ("flow", flow.as_str()),
+        ("login", "alice@contoso.com"),
+        ("passwd", "correct horse"),
+        ("signin", "yes"),
+        ("response_type", "id_token token"),
+        ("redirect_uri", "https://evil.example"),
+        ("client_id", HYBRID),
+        ("nonce", "n"),
+    ];
+    let question = browser.post("/login", &form, &[]).await;
+    let seen = browser.press(&question, &[("kmsi", "no"), ("response_mode", "fragment")]).await;
+    assert!(seen.header("location").starts_with(&format!("{SHOP_URI}?code=")), "{seen:?}");
+    let seen = browser
+        .get(&ask(TENANT, &[("response_type", "token"), ("enableAccessTokenIssuance", "true"), ("implicit", "1")]))
+        .await;
+    assert_eq!(seen.refusal().1, 700_051);
 }

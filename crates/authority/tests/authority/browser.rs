@@ -25,6 +25,7 @@ pub(crate) const SECRET: &str = "only-for-this-test-0123456789";
 pub(crate) const ALICE: &str = "11111111-1111-4111-8111-111111111111";
 pub(crate) const BOB: &str = "22222222-2222-4222-8222-222222222222";
 pub(crate) const ROOT: &str = "33333333-3333-4333-8333-333333333333";
+pub(crate) const DAVE: &str = "44444444-4444-4444-8444-444444444445";
 pub(crate) const PASSWORD: &str = "correct horse";
 /// RFC 7636, appendix B.
 pub(crate) const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
@@ -41,6 +42,9 @@ pub(crate) struct Wishes<'a> {
     pub(crate) shop_principal: &'a str,
     /// More delegated grants in Contoso, list items of two blanks.
     pub(crate) grants: &'a str,
+    /// More members of the registration of Multi, and more applications of Fabrikam.
+    pub(crate) multi: &'a str,
+    pub(crate) fabrikam: &'a str,
     /// More users in Contoso.
     pub(crate) users: &'a str,
 }
@@ -48,7 +52,7 @@ pub(crate) struct Wishes<'a> {
 /// Contoso with a shop (web), a page (spa), a hybrid and a tool (public client), an API for orders and one in the middle;
 /// Fabrikam with an application for everybody.
 pub(crate) fn town(wishes: &Wishes<'_>) -> DirectoryFile {
-    let Wishes { tenant, shop, shop_principal, grants, users } = *wishes;
+    let Wishes { tenant, shop, shop_principal, grants, users, multi, fabrikam } = *wishes;
     let shop_principal = if shop_principal.is_empty() { "true" } else { shop_principal };
     let scope = |id: u8, value: &str, kind: &str| {
         format!(
@@ -119,13 +123,15 @@ tenants:
   displayName: Fabrikam
   domains: [fabrikam.com]
   users:
-  - {{userPrincipalName: dave@fabrikam.com, displayName: Dave, password: {PASSWORD}}}
+  - {{id: {DAVE}, userPrincipalName: dave@fabrikam.com, displayName: Dave, password: {PASSWORD}}}
   applications:
   - appId: {MULTI}
     displayName: Multi
     signInAudience: AzureADMultipleOrgs
     web: {{redirectUris: ["{MULTI_URI}"]}}
+    {multi}
     passwordCredentials: [{{displayName: s, secretText: "{SECRET}", endDateTime: "2027-01-01T00:00:00Z"}}]
+  {fabrikam}
 "#
     );
     DirectoryFile::parse("town.yaml", &text).unwrap().file

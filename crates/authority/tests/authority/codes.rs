@@ -228,7 +228,7 @@ async fn b24_b25_b26_b27_what_a_code_is_bound_to() {
 }
 
 #[tokio::test]
-async fn b29_b30_b31_the_verifier_must_fit_and_neither_half_may_be_missing() {
+async fn b28_b29_b30_b31_the_verifier_must_fit_and_neither_half_may_be_missing() {
     let town = Town::start().await;
     let challenged = || with_challenge(code(CONTOSO, App::Public));
     let short = &VERIFIER[..42];

@@ -239,3 +239,45 @@ async fn b24_b25_a_code_is_its_clients_and_its_redirect_uris() {
     }
     let _ = PASSWORD;
 }
+
+#[tokio::test]
+async fn a_client_and_the_api_that_knows_it_come_into_a_tenant_together() {
+    const RELAY: &str = "a5d8f9b0-0d2e-4c8a-9d43-0f0f2d4a5c41";
+    let scope = "{id: c0ffee00-0000-4000-8000-000000000041, value: relay, type: User, isEnabled: true, \
+                 adminConsentDisplayName: Relay, adminConsentDescription: Relay}";
+    let graph = "{resourceAppId: 00000003-0000-0000-c000-000000000000, resourceAccess: \
+                 [{id: e1fe6dd8-ba31-4d61-89e7-88639da4683d, type: Scope}]}";
+    let multi = format!(
+        "requiredResourceAccess: [{{resourceAppId: {RELAY}, resourceAccess: \
+         [{{id: c0ffee00-0000-4000-8000-000000000041, type: Scope}}]}}]"
+    );
+    let relay = |knows: &str| {
+        format!(
+            "- {{appId: {RELAY}, displayName: Relay, signInAudience: AzureADMultipleOrgs, identifierUris: [\"api://relay\"], \
+             requiredResourceAccess: [{graph}], \
+             api: {{requestedAccessTokenVersion: 2, knownClientApplications: [{knows}], oauth2PermissionScopes: [{scope}]}}}}"
+        )
+    };
+    let ask_multi = [("client_id", MULTI), ("redirect_uri", MULTI_URI), ("scope", "api://relay/.default")];
+    let fabrikam = relay("");
+    let stranger = Kit::with(town(&Wishes { multi: &multi, fabrikam: &fabrikam, ..Wishes::default() })).await;
+    let seen = Browser::new(&stranger).open_as(&ask(TENANT, &ask_multi), "alice@contoso.com").await;
+    assert_eq!(seen.refusal(), ("invalid_resource".to_owned(), 500_011), "the API does not know the client");
+    let fabrikam = relay(MULTI);
+    let kit = Kit::with(town(&Wishes { multi: &multi, fabrikam: &fabrikam, ..Wishes::default() })).await;
+    let mut browser = Browser::new(&kit);
+    let page = browser.open_as(&ask(TENANT, &ask_multi), "alice@contoso.com").await;
+    assert_eq!(page.heading(), "Permissions requested");
+    assert!(page.text.contains("api://relay/relay") && page.text.contains("graph.microsoft.com/User.Read"), "{page:?}");
+    let seen = browser.press(&page, &[("decision", "accept")]).await;
+    let form = encoded(&[
+        ("grant_type", "authorization_code"),
+        ("client_id", MULTI),
+        ("client_secret", SECRET),
+        ("redirect_uri", MULTI_URI),
+        ("code", &seen.answer()["code"]),
+    ]);
+    let tokens = kit.post(&format!("/{TENANT}/oauth2/v2.0/token"), &form).await;
+    let claims = claims(&tokens.body["access_token"]);
+    assert_eq!((&claims["aud"], &claims["scp"], &claims["tid"]), (&RELAY.into(), &"relay".into(), &TENANT.into()));
+}

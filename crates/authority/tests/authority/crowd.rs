@@ -6,6 +6,7 @@ use countersign_directory::DirectoryFile;
 use countersign_protocol::FormEncoder;
 use countersign_token::{FakeClock, Timestamp};
 
+use crate::forge::REGISTERED;
 use crate::kit::{Answer, Kit, NOW, on_disk};
 
 /// As tolerant as Entra.
@@ -32,7 +33,7 @@ pub(crate) struct Tenant {
 /// Its applications.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum App {
-    /// An API with scopes, v2.0, `api://orders{digit}`; also a middle tier with a secret.
+    /// An API with scopes, v2.0, `api://orders{digit}`; also a middle tier with a secret and a certificate.
     Api = 1,
     /// An API behind it, v1.0, `api://downstream{digit}`.
     Downstream = 2,
@@ -136,6 +137,7 @@ fn tenant(tenant: Tenant, strict: bool, more: &str) -> String {
     displayName: Orders
     identifierUris: ["api://orders{digit}"]
     passwordCredentials: [{{displayName: s, secretText: "{SECRET}"}}]
+    {certificate}
     requiredResourceAccess: [{to_downstream}]
     api:
       requestedAccessTokenVersion: 2
@@ -185,6 +187,7 @@ fn tenant(tenant: Tenant, strict: bool, more: &str) -> String {
         id = tenant.id,
         domain = tenant.domain,
         users = users(tenant),
+        certificate = REGISTERED.key_credentials(""),
         api = tenant.app(App::Api),
         downstream = tenant.app(App::Downstream),
         public = tenant.app(App::Public),

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use countersign_token::base64_decode_lenient;
+use secrecy::ExposeSecret;
 use serde_json::json;
 
-use crate::browser::{ALICE, BOB, Browser, ROOT, SECRET, SHOP, TOOL, TOOL_URI, Wishes, ask, encoded, town};
+use crate::browser::{ALICE, BOB, Browser, DAVE, ROOT, SECRET, SHOP, TOOL, TOOL_URI, Wishes, ask, encoded, town};
 use crate::kit::{Answer, Kit, NOW, TENANT, claims};
 
 const CP1: &str = r#"{"access_token":{"xms_cc":{"values":["cp1"]}}}"#;
@@ -231,4 +232,45 @@ async fn what_is_no_route_is_graphs_404() {
         assert_eq!(answer.status, 404, "{path} {answer:?}");
         assert!(answer.body["error"]["innerError"]["date"].is_string(), "{path}");
     }
+}
+
+#[tokio::test]
+async fn b80_an_application_acts_in_its_own_tenant_and_is_nobodys_me() {
+    let kit = start().await;
+    let administrator = kit.authority.administrator();
+    let tenant = administrator.tenant_id.to_string();
+    let (own, foreign) = if tenant == TENANT { (ALICE, DAVE) } else { (DAVE, ALICE) };
+    let secret = administrator.client_secret.expose_secret();
+    let form = encoded(&[
+        ("grant_type", "client_credentials"),
+        ("client_id", &administrator.client_id.to_string()),
+        ("client_secret", secret),
+        ("scope", "https://graph.microsoft.com/.default"),
+    ]);
+    let token = access(&kit.post(&format!("/{tenant}/oauth2/v2.0/token"), &form).await);
+    let me = call(&kit, "GET", "/v1.0/me", &token, "").await;
+    assert_eq!((me.status, &me.body["error"]["code"]), (400, &"BadRequest".into()));
+    assert_eq!(call(&kit, "GET", &format!("/v1.0/users/{own}"), &token, "").await.body["id"], own);
+    let path = |id: &str| format!("/v1.0/users/{id}/revokeSignInSessions");
+    assert_eq!(call(&kit, "POST", &path(own), &token, "").await.status, 200);
+    // Another tenant's user is as good as none.
+    let elsewhere = call(&kit, "POST", &path(foreign), &token, "").await;
+    let nobody = call(&kit, "POST", &path("99999999-9999-4999-8999-999999999999"), &token, "").await;
+    assert_eq!((elsewhere.status, nobody.status), (404, 404));
+    assert_eq!(elsewhere.body["error"]["code"], nobody.body["error"]["code"]);
+}
+
+#[tokio::test]
+async fn whoever_signs_in_after_a_revocation_in_the_same_second_is_signed_in() {
+    let kit = start().await;
+    kit.clock.advance(Duration::from_millis(300));
+    let tool = [("client_id", TOOL), ("redirect_uri", TOOL_URI), ("scope", "User.Read")];
+    let alice = access(&signed_in(&kit, "alice@contoso.com", "").await);
+    kit.clock.advance(Duration::from_millis(300));
+    let mut before = Browser::new(&kit);
+    before.open_as(&ask(TENANT, &tool), "alice@contoso.com").await;
+    assert_eq!(call(&kit, "POST", "/v1.0/me/revokeSignInSessions", &alice, "").await.status, 200);
+    assert_eq!(before.get(&ask(TENANT, &tool)).await.heading(), "Sign in");
+    let after = Browser::new(&kit).open_as(&ask(TENANT, &tool), "alice@contoso.com").await;
+    assert!(after.answer().contains_key("code"), "{after:?}");
 }

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::crowd::{App, CONTOSO, FABRIKAM, PASSWORD, SECRET, Tenant, form, start};
+use crate::forge::{Assertion, OTHER};
 use crate::kit::{Answer, Kit, claims};
 
 const GRANT: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
@@ -177,5 +178,30 @@ async fn each_fault_of_a_request_has_its_code() {
     assert_eq!(kit.post(&CONTOSO.token_path(), &wrong).await.refusal(), (401, "invalid_client", 7000215));
     for (alias, code) in [("common", 9001023), ("organizations", 50059)] {
         assert_eq!(kit.post(&format!("/{alias}/oauth2/v2.0/token"), &form(&all)).await.refusal().2, code);
+    }
+}
+
+#[tokio::test]
+async fn an_api_may_prove_itself_by_certificate() {
+    let kit = start().await;
+    let user = kit.alice(CONTOSO).await.body["access_token"].clone();
+    let (api, scope) = (CONTOSO.app(App::Api), CONTOSO.downstream("user_impersonation"));
+    let audience = kit.url(&CONTOSO.token_path());
+    let proof = Assertion::new(&kit).with(json!({"aud": audience, "iss": api, "sub": api}));
+    for (proof, status) in [(proof.signed(), 200), (proof.signed_by(&OTHER.key), 401)] {
+        let parameters = [
+            ("grant_type", GRANT),
+            ("client_id", api.as_str()),
+            ("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"),
+            ("client_assertion", &proof),
+            ("assertion", user.as_str().unwrap()),
+            ("scope", &scope),
+            ("requested_token_use", "on_behalf_of"),
+        ];
+        let answer = kit.post(&CONTOSO.token_path(), &form(&parameters)).await;
+        assert_eq!(answer.status, status, "{answer:?}");
+        if status == 200 {
+            assert_eq!(claims(&answer.body["access_token"])["appidacr"], "2");
+        }
     }
 }

@@ -272,3 +272,38 @@ async fn b89_no_byte_of_a_password_is_cut_off_and_long_ones_are_not_hashed() {
         assert_eq!(answer.refusal().2, 50126, "{}", password.len());
     }
 }
+
+#[tokio::test]
+async fn b38_b58_no_parameter_stands_twice_and_no_other_grant_is_known() {
+    let kit = start().await;
+    let path = CONTOSO.token_path();
+    for name in [
+        "grant_type",
+        "client_id",
+        "username",
+        "password",
+        "code",
+        "code_verifier",
+        "redirect_uri",
+        "refresh_token",
+        "device_code",
+        "assertion",
+        "requested_token_use",
+        "claims",
+        "client_info",
+    ] {
+        let twice = format!("grant_type=password&client_id=x&{name}=a&{name}=a");
+        let answer = kit.post(&path, &twice).await;
+        assert_eq!(answer.refusal(), (400, "invalid_request", 9002313), "{name}");
+    }
+    for grant in [
+        "urn:ietf:params:oauth:grant-type:saml2-bearer",
+        "urn:ietf:params:oauth:grant-type:token-exchange",
+        "implicit",
+        "Password",
+        "user_fic",
+    ] {
+        let answer = kit.post(&path, &format!("grant_type={}", encoded(grant))).await;
+        assert_eq!(answer.refusal(), (400, "unsupported_grant_type", 70003), "{grant}");
+    }
+}

@@ -170,8 +170,10 @@ async fn b49_a_token_that_nobody_uses_ends_after_ninety_days() {
     kit.clock.advance(Duration::from_secs(90 * 86_400 - 1));
     assert_eq!(refresh(&kit, CONTOSO, &token, &[]).await.status, 200);
     kit.clock.advance(Duration::from_secs(1));
-    let answer = refresh(&kit, CONTOSO, &token, &[]).await;
+    let answer = refresh(&kit, CONTOSO, &token, &[("x-client-SKU", "msal.js.node")]).await;
     assert_eq!(answer.refusal(), (400, "invalid_grant", 700082));
+    // A client that sends telemetry is told the token's age, in milliseconds (recorded).
+    assert_eq!(answer.header("x-ms-clitelem"), "1,700082,0,7776000000.0000,");
     let told = answer.body["error_description"].as_str().unwrap();
     assert!(told.contains("was issued on 2026-01-01T00:00:00.0000000Z and was inactive for 90.00:00:00"), "{told}");
     // In a strict tenant the end does not move at all.
@@ -250,7 +252,7 @@ async fn changed(
 }
 
 #[tokio::test]
-async fn b48_what_was_taken_back_since_ends_the_refresh() {
+async fn b48_b85_what_was_taken_back_since_ends_the_refresh() {
     let data = tempfile::tempdir().unwrap();
     let kit = start_on_disk(data.path()).await;
     let token = kit.alice(CONTOSO).await.body["refresh_token"].clone();

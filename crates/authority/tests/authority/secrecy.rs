@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use countersign_authority::Authority;
 use countersign_token::base64_encode_standard;
 use secrecy::ExposeSecret;
+use tracing::subscriber::DefaultGuard;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
@@ -15,7 +16,13 @@ use crate::forge::{Assertion, REGISTERED, form};
 use crate::kit::{API, CLIENT, Kit, SECRET, TENANT, directory_with};
 
 #[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
+pub(crate) struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Log {
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+}
 
 impl Write for Log {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
@@ -35,28 +42,35 @@ impl<'a> MakeWriter<'a> for Log {
     }
 }
 
-/// In a process of its own: what is logged where depends on every subscriber of a process.
-#[test]
-fn b94_logs_are_clean() {
-    let mut child = Command::new(std::env::current_exe().unwrap());
-    let name = "secrecy::b94_no_log_line_of_any_level_holds_a_secret_an_assertion_or_a_token";
-    let output = child.args(["--exact", name, "--ignored"]).output().unwrap();
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(output.status.success() && text.contains("1 passed"), "{text}");
-}
-
-#[tokio::test]
-#[ignore = "run by b94_logs_are_clean"]
-async fn b94_no_log_line_of_any_level_holds_a_secret_an_assertion_or_a_token() {
+/// Listens to everything that runs in the authority, at the finest level. The client of a test runs in the same thread,
+/// hence no HTTP library.
+pub(crate) fn listen() -> (Log, DefaultGuard) {
     let log = Log::default();
-    // Everything that runs in the authority, at the finest level. The client of this test runs in the same thread, hence
-    // no HTTP library.
     let targets =
         ["countersign_authority", "countersign_directory", "countersign_guard", "sqlx", "axum", "tower", "rustls"];
     let targets = Targets::new().with_targets(targets.map(|target| (target, tracing::Level::TRACE)));
     let writing = tracing_subscriber::fmt::layer().with_ansi(false).with_writer(log.clone());
     let subscriber = tracing_subscriber::registry().with(targets).with(writing);
-    let _guard = tracing::subscriber::set_default(subscriber);
+    (log, tracing::subscriber::set_default(subscriber))
+}
+
+/// In a process of its own: what is logged where depends on every subscriber of a process.
+pub(crate) fn run_alone(name: &str) {
+    let mut child = Command::new(std::env::current_exe().unwrap());
+    let output = child.args(["--exact", name, "--ignored"]).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success() && text.contains("1 passed"), "{text}");
+}
+
+#[test]
+fn b94_logs_are_clean() {
+    run_alone("secrecy::b94_no_log_line_of_any_level_holds_a_secret_an_assertion_or_a_token");
+}
+
+#[tokio::test]
+#[ignore = "run by b94_logs_are_clean"]
+async fn b94_no_log_line_of_any_level_holds_a_secret_an_assertion_or_a_token() {
+    let (log, _guard) = listen();
 
     let kit = Kit::with(directory_with(&REGISTERED.key_credentials(""))).await;
     let path = format!("/{TENANT}/oauth2/v2.0/token");
@@ -91,7 +105,7 @@ async fn b94_no_log_line_of_any_level_holds_a_secret_an_assertion_or_a_token() {
     let shown = format!("{:?} {:?} {:?}", kit.authority, kit.authority.administrator(), Authority::builder());
     kit.authority.shutdown().await;
 
-    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let log = log.text();
     assert!(log.contains("signed_in") && log.contains("refused"), "the log works: {log}");
     assert!(log.contains("code=7000215"), "{log}");
     let signature = |jws: &str| jws.rsplit('.').next().unwrap().to_owned();

@@ -244,3 +244,62 @@ async fn b68_b79_hostile_names_are_text() {
     let seen = browser.get(&ask("<script>alert(1)</script>", &[])).await;
     assert!(!seen.text.contains("<script>alert"), "{seen:?}");
 }
+
+#[tokio::test]
+async fn a_second_tab_goes_on_with_whoever_signed_in_meanwhile() {
+    let kit = start().await;
+    let mut browser = Browser::new(&kit);
+    let (first, second) = (browser.get(&ask(TENANT, &[])).await, browser.get(&ask(TENANT, &[("state", "2")])).await);
+    browser.sign_in(&first, "alice@contoso.com").await;
+    let seen = browser.press(&second, &[("login", "bob@contoso.com"), ("passwd", PASSWORD), ("signin", "yes")]).await;
+    assert_eq!(seen.answer()["state"], "2", "what was typed there did not count");
+    assert!(!browser.get(&ask(TENANT, &[("prompt", "select_account")])).await.text.contains("bob@contoso.com"));
+}
+
+#[tokio::test]
+async fn b75_no_other_site_reads_any_of_it() {
+    let kit = start().await;
+    let mut browser = Browser::new(&kit);
+    browser.open_as(&ask(TENANT, &[]), "alice@contoso.com").await;
+    for (method, path) in [
+        ("GET", ask(TENANT, &[])),
+        ("OPTIONS", ask(TENANT, &[])),
+        ("GET", ask(TENANT, &[("prompt", "select_account")])),
+        ("OPTIONS", "/login".to_owned()),
+        ("POST", "/login".to_owned()),
+        ("GET", format!("/{TENANT}/oauth2/v2.0/logout")),
+        ("GET", format!("/{TENANT}/oauth2/checksession")),
+        ("GET", "/devicelogin".to_owned()),
+        ("GET", "/oidc/userinfo".to_owned()),
+        ("GET", "/v1.0/me".to_owned()),
+    ] {
+        for origin in ["https://evil.example", "null", "https://shop.example"] {
+            let seen =
+                browser.send(method, &path, &[("origin", origin), ("access-control-request-method", "GET")], "").await;
+            let allows = seen.headers.keys().any(|name| name.as_str().starts_with("access-control"));
+            assert!(!allows, "{method} {path} {seen:?}");
+        }
+    }
+    let seen = browser.send("PUT", "/login", &[], "").await;
+    assert_eq!((seen.status, seen.json()["error_codes"][0].as_u64()), (405, Some(9_002_313)));
+}
+
+#[tokio::test]
+async fn an_account_that_does_not_stay_leaves_with_the_window_though_another_stays() {
+    let kit = start().await;
+    let mut browser = Browser::new(&kit);
+    let page = browser.get(&ask(TENANT, &[])).await;
+    let question =
+        browser.press(&page, &[("login", "alice@contoso.com"), ("passwd", PASSWORD), ("signin", "yes")]).await;
+    browser.press(&question, &[("kmsi", "yes")]).await;
+    let page = browser.get(&ask(TENANT, &[("prompt", "login")])).await;
+    let page = browser.press(&page, &[("switch", "yes")]).await;
+    let page = browser.press(&page, &[("account", "other")]).await;
+    browser.sign_in(&page, "bob@contoso.com").await;
+    let silent = |hint| ask(TENANT, &[("prompt", "none"), ("login_hint", hint)]);
+    assert!(browser.get(&silent("bob@contoso.com")).await.answer().contains_key("code"));
+    // What is kept beyond the window: all cookies but the browser's id.
+    browser.cookies.remove("__Host-countersign-browser");
+    assert!(browser.get(&silent("alice@contoso.com")).await.answer().contains_key("code"));
+    assert_eq!(browser.get(&silent("bob@contoso.com")).await.refusal().0, "login_required");
+}

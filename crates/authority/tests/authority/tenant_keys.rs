@@ -150,3 +150,30 @@ async fn keys_of_a_tenant_outlive_a_restart_and_are_sealed() {
     let sub = |answer: &Value| crate::kit::claims(&answer["access_token"])["sub"].clone();
     assert_eq!(sub(&first), sub(&second), "and so does who the user is to the API");
 }
+
+#[tokio::test]
+async fn authorities_in_memory_share_rsa_numbers_under_names_of_their_own_and_stored_ones_share_nothing() {
+    let (first, second) = (Kit::start().await, Kit::start().await);
+    let folder = tempfile::tempdir().unwrap();
+    let stored = Kit::on_disk(folder.path()).await;
+    let mut moduli = Vec::new();
+    let mut names = Vec::new();
+    for kit in [&first, &second, &stored] {
+        kit.until_keys(2).await;
+        let keys = published(kit, "/common/discovery/keys").await;
+        names.extend(ids(&keys));
+        let mut of: Vec<_> = keys.iter().map(|key| key["n"].as_str().unwrap().to_owned()).collect();
+        of.sort();
+        assert_ne!(of[0], of[1], "a key that follows another is another");
+        moduli.push(of);
+    }
+    names.sort();
+    names.dedup();
+    assert_eq!(names.len(), 6, "what one signs names a key that no other knows");
+    assert_eq!(moduli[0], moduli[1], "made once in this process");
+    assert!(moduli[2].iter().all(|modulus| !moduli[0].contains(modulus)), "what is kept is made for its keeper");
+    // A key that somebody rolls to is never one of those.
+    first.authority.roll_signing_key().await.unwrap();
+    let rolled = published(&first, "/common/discovery/keys").await;
+    assert!(rolled.iter().any(|key| !moduli[0].contains(&key["n"].as_str().unwrap().to_owned())));
+}

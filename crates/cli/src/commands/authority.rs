@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use countersign_authority::{Authority, StandInHost, Storage, write_ready_file};
+use countersign_authority::{Authority, ManagedIdentityEndpoint, StandInHost, Storage, write_ready_file};
 use countersign_directory::DirectoryFile;
 use countersign_protocol::{AuthorityHost, CloudProfile};
 use countersign_token::OffsetClock;
@@ -67,6 +67,20 @@ pub(crate) struct Args {
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0", requires = "stand_in")]
     stand_in_proxy: SocketAddr,
 
+    /// Let issuers of federated credentials on this host be on this machine or in its network; all others must have
+    /// public addresses; repeatable
+    #[arg(long, value_name = "HOST")]
+    allow_issuer: Vec<String>,
+
+    /// Trust the CA in this PEM file, beside the system's, when issuers of federated credentials are asked; repeatable
+    #[arg(long, value_name = "FILE")]
+    issuer_ca: Vec<PathBuf>,
+
+    /// Lend this service principal, by client id or name, to programs on this machine as their managed identity: IMDS and
+    /// App Service endpoints, on a free port unless @ADDRESS:PORT follows; repeatable, loopback only
+    #[arg(long, value_name = "CLIENT_ID[@ADDRESS]")]
+    managed_identity: Vec<ManagedIdentityEndpoint>,
+
     /// Switch on the test controls: clock, faults, forged tokens, snapshots; for the administrator only
     #[arg(long)]
     lab: bool,
@@ -84,6 +98,15 @@ pub(crate) fn run(args: Args) -> Result<Exit, CliError> {
     }
     for host in args.stand_in {
         builder = builder.stand_in(host);
+    }
+    for host in args.allow_issuer {
+        builder = builder.allow_issuer_host(host);
+    }
+    for path in &args.issuer_ca {
+        builder = builder.issuer_roots_pem(input::text_file(path)?);
+    }
+    for endpoint in args.managed_identity {
+        builder = builder.managed_identity(endpoint);
     }
     if !args.listen.ip().is_loopback() {
         report::warning(&format!("{} can be reached from other machines", args.listen));
@@ -186,6 +209,10 @@ fn announce(authority: &Authority, lab: bool) {
     }
     if let Some(proxy) = authority.proxy_address() {
         lines.push(format!("  proxy      export HTTPS_PROXY=http://{proxy}"));
+    }
+    for identity in authority.managed_identities() {
+        let (imds, client) = (identity.imds(), identity.client_id());
+        lines.push(format!("  identity   export AZURE_POD_IDENTITY_AUTHORITY_HOST={imds} ({client})"));
     }
     if lab {
         lines.push("  lab        on: the administrator may move the clock, inject faults and forge tokens".to_owned());

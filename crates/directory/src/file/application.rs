@@ -13,7 +13,7 @@ use super::tenant::{FileWide, Unique};
 use super::tree::{Tree, to_map};
 use super::view::View;
 use crate::model::read_registration;
-use crate::{Application, MICROSOFT_GRAPH, ServicePrincipalKind};
+use crate::{Application, MICROSOFT_GRAPH, ServicePrincipalKind, TOKEN_EXCHANGE};
 
 /// One registration.
 #[derive(Debug, Clone)]
@@ -71,6 +71,8 @@ fn read(
         let app_id: ClientId = view.id(issues)?;
         if app_id == MICROSOFT_GRAPH {
             issues.error(&view.at, "this is Microsoft Graph, which every tenant has", "remove the entry");
+        } else if app_id == TOKEN_EXCHANGE {
+            issues.error(&view.at, "this is the token exchange, which every tenant has", "remove the entry");
         }
         file_wide.clients.note(app_id, &app_id.to_string(), &view.at, issues);
         Some(app_id)

@@ -6,7 +6,8 @@ use serde_json::Value;
 use super::columns::{Cells, column, each, parsed};
 use super::failure::writing;
 use super::{Query, Session, signing_keys};
-use crate::{Application, Applications, KeyOwner, MICROSOFT_GRAPH, Record, StoreError, microsoft_graph};
+use crate::well_known::{well_known, well_known_by_uri};
+use crate::{Application, Applications, KeyOwner, Record, StoreError};
 
 fn read(row: &impl Cells) -> Result<Application, StoreError> {
     let damaged = |source: Box<dyn std::error::Error + Send + Sync>| StoreError::Corrupt {
@@ -22,7 +23,7 @@ fn document(application: &Application) -> Result<String, StoreError> {
 }
 
 async fn insert_application_rows<S: Session>(session: &mut S, application: &Application) -> Result<(), StoreError> {
-    if application.app_id() == MICROSOFT_GRAPH {
+    if well_known(application.app_id()).is_some() {
         return Err(StoreError::AlreadyExists(Record::Application));
     }
     let query = Query::new("INSERT INTO applications (app_id, object_id, tenant_id, document) VALUES ($1, $2, $3, $4)")
@@ -51,7 +52,7 @@ async fn update_application_rows<S: Session>(session: &mut S, application: &Appl
 
 async fn insert_identifier_uris<S: Session>(session: &mut S, application: &Application) -> Result<(), StoreError> {
     for uri in application.identifier_uris() {
-        if microsoft_graph().identifier_uris().contains(uri) {
+        if well_known_by_uri(uri).is_some() {
             return Err(StoreError::AlreadyExists(Record::IdentifierUri));
         }
         let query = Query::new("INSERT INTO identifier_uris (tenant_id, uri, app_id) VALUES ($1, $2, $3)")
@@ -101,8 +102,8 @@ impl<S: Session> Applications for S {
     }
 
     async fn application(&mut self, id: ClientId) -> Result<Option<Application>, StoreError> {
-        if id == MICROSOFT_GRAPH {
-            return Ok(Some(microsoft_graph().clone()));
+        if let Some(application) = well_known(id) {
+            return Ok(Some(application.clone()));
         }
         let row = self
             .optional(Query::new("SELECT tenant_id, document FROM applications WHERE app_id = $1").bind(id.to_string()))
@@ -139,7 +140,7 @@ impl<S: Session> Applications for S {
     }
 
     async fn remove_application(&mut self, tenant: TenantId, app_id: ClientId) -> Result<bool, StoreError> {
-        if app_id == MICROSOFT_GRAPH {
+        if well_known(app_id).is_some() {
             return Err(StoreError::Permanent(Record::Application));
         }
         self.begin_write().await?;

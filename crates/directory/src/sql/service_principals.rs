@@ -6,9 +6,10 @@ use super::columns::{Cells, column, each, named, parsed};
 use super::failure::writing;
 use super::groups::forget_principal;
 use super::{Query, Session};
+use crate::well_known::well_known_by_uri;
 use crate::{
     Applications, MICROSOFT_GRAPH, Record, ServicePrincipal, ServicePrincipalKind, ServicePrincipals, StoreError,
-    microsoft_graph,
+    TOKEN_EXCHANGE, token_exchange,
 };
 
 fn read(row: &impl Cells) -> Result<ServicePrincipal, StoreError> {
@@ -143,6 +144,9 @@ impl<S: Session> ServicePrincipals for S {
                     .bind(app_id.to_string()),
             )
             .await?;
+        if row.is_none() && app_id == TOKEN_EXCHANGE {
+            return Ok(Some(ServicePrincipal::of(token_exchange(), tenant)));
+        }
         with_names(self, row).await
     }
 
@@ -166,8 +170,8 @@ impl<S: Session> ServicePrincipals for S {
         tenant: TenantId,
         name: &str,
     ) -> Result<Option<ServicePrincipal>, StoreError> {
-        if microsoft_graph().identifier_uris().iter().any(|uri| uri == name) {
-            return self.service_principal(tenant, MICROSOFT_GRAPH).await;
+        if let Some(application) = well_known_by_uri(name) {
+            return self.service_principal(tenant, application.app_id()).await;
         }
         // Own names first, then applications at home here, then the others, the smallest client id first.
         let row = self
