@@ -30,7 +30,8 @@
 //! ```
 //!
 //! Inside: `endpoints` are the routes, `client_authentication` says who calls, `grants` what a request may have,
-//! `issue` writes tokens, `registry` remembers what the directory said, `key_ring` holds the signing keys.
+//! `issue` writes tokens, `interaction` is everything in which a person takes part, `graph` the part of Microsoft Graph that
+//! belongs to that, `registry` remembers what the directory said, `key_ring` holds the signing keys.
 
 mod administrator;
 mod again;

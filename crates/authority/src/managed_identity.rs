@@ -66,7 +66,8 @@ pub(crate) async fn prepare<D: Directory>(
 ) -> Result<Vec<Ready>, StartError> {
     let mut ready = Vec::with_capacity(endpoints.len());
     for Listening { endpoint, listener } in endpoints {
-        let address = listener.local_addr().map_err(|source| StartError::Listen { address: endpoint.address, source })?;
+        let address =
+            listener.local_addr().map_err(|source| StartError::Listen { address: endpoint.address, source })?;
         let identity = identity::find(core, &endpoint, address).await?;
         let header = identity.header_hash(&core.vault);
         let lent = Arc::new(Lent { core: Arc::clone(core), identity: identity.clone(), header });

@@ -77,12 +77,7 @@ pub async fn https(
 }
 
 /// As [`https`], in the clear and by HTTP/1.1 only: for what is served on loopback and nowhere else.
-pub(crate) async fn http(
-    listener: TcpListener,
-    app: Router,
-    limits: ServeLimits,
-    shutdown: impl Future<Output = ()>,
-) {
+pub(crate) async fn http(listener: TcpListener, app: Router, limits: ServeLimits, shutdown: impl Future<Output = ()>) {
     serve(listener, None, app, limits, shutdown).await;
 }
 

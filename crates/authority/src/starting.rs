@@ -225,7 +225,18 @@ impl AuthorityBuilder {
             // Nobody else may have the data directory while requests are still being answered from it.
             drop(data);
         });
-        Ok(Authority { host, address, proxy_address, managed_identities, ca, ca_path, administrator, operations: core, stop, task })
+        Ok(Authority {
+            host,
+            address,
+            proxy_address,
+            managed_identities,
+            ca,
+            ca_path,
+            administrator,
+            operations: core,
+            stop,
+            task,
+        })
     }
 }
 

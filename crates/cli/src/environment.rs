@@ -23,6 +23,11 @@ impl Environment {
         (self.lookup)(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
     }
 
+    /// Any variable, for the client library, which knows by itself what Azure's platforms set.
+    pub(crate) fn variable(&self, name: &str) -> Option<String> {
+        self.text(name)
+    }
+
     /// `AZURE_TENANT_ID`
     pub(crate) fn tenant(&self) -> Option<String> {
         self.text("AZURE_TENANT_ID")
@@ -41,6 +46,17 @@ impl Environment {
     /// `AZURE_CLIENT_CERTIFICATE_PATH`
     pub(crate) fn certificate_path(&self) -> Option<String> {
         self.text("AZURE_CLIENT_CERTIFICATE_PATH")
+    }
+
+    /// `AZURE_CLIENT_CERTIFICATE_PASSWORD`
+    pub(crate) fn certificate_password(&self) -> Option<SecretString> {
+        self.text("AZURE_CLIENT_CERTIFICATE_PASSWORD").map(SecretString::from)
+    }
+
+    /// `AZURE_CLIENT_SEND_CERTIFICATE_CHAIN`: `1` or `true`
+    pub(crate) fn send_certificate_chain(&self) -> bool {
+        self.text("AZURE_CLIENT_SEND_CERTIFICATE_CHAIN")
+            .is_some_and(|value| value == "1" || value.eq_ignore_ascii_case("true"))
     }
 
     /// `AZURE_FEDERATED_TOKEN_FILE`

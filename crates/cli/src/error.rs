@@ -8,7 +8,9 @@ use std::io;
 use std::path::PathBuf;
 
 use countersign_authority::StartError;
-use countersign_client::{AcquireError, BuildError};
+use countersign_client::{
+    AcquireError, BuildError, EnvironmentError, ManagedIdentityBuildError, ManagedIdentityError, PfxError,
+};
 use countersign_directory::{DirectoryFileError, StoreError};
 use countersign_discovery::{HttpsTransportError, KeysUnavailable, SourceError, TransportError};
 use countersign_sidecar::RunError;
@@ -64,6 +66,20 @@ pub(crate) enum CliError {
     /// The client cannot be built.
     #[error("the client cannot be configured like this")]
     Client(#[source] BuildError),
+    /// A PKCS#12 container that cannot be used.
+    #[error("{} is not a PFX (PKCS#12) that can be used", .path.display())]
+    Pfx {
+        path: PathBuf,
+        #[source]
+        cause: PfxError,
+        password_given: bool,
+    },
+    /// The `AZURE_*` variables do not make a credential.
+    #[error("the environment's AZURE_* variables do not make a credential")]
+    Environment(#[source] EnvironmentError),
+    /// The managed identity cannot be asked.
+    #[error("the managed identity cannot be asked")]
+    ManagedIdentity(#[source] ManagedIdentityBuildError),
     /// There is no token.
     #[error(transparent)]
     Acquire(AcquireError),
@@ -122,6 +138,9 @@ impl CliError {
             | Self::NoToken(_)
             | Self::Policy(_)
             | Self::Client(_)
+            | Self::Pfx { .. }
+            | Self::Environment(_)
+            | Self::ManagedIdentity(_)
             | Self::KeyAddress(_)
             | Self::Directory(_)
             | Self::TransportSetup(_) => Exit::Usage,
@@ -131,13 +150,7 @@ impl CliError {
                 | StartError::Damaged { .. }
                 | StartError::Store(StoreError::Address(_)),
             ) => Exit::Usage,
-            Self::Acquire(error) => match error {
-                AcquireError::Refused(_) => Exit::Refused,
-                AcquireError::Scopes(_) | AcquireError::TenantAlias => Exit::Usage,
-                // A file named on the command line or in the environment, and nothing was sent.
-                AcquireError::Assertion(_) | AcquireError::NoAssertion(_) => Exit::Usage,
-                _ => Exit::Unreachable,
-            },
+            Self::Acquire(error) => acquire_exit(error),
             Self::Sidecar(error) if !matches!(**error, RunError::Listen(_)) => Exit::Usage,
             Self::Exchange { cause: TransportError::Request(_), .. } => Exit::Usage,
             Self::Keys(_) | Self::Exchange { .. } => Exit::Unreachable,
@@ -171,6 +184,21 @@ impl CliError {
                 "is the database running, and does --database (COUNTERSIGN_DATABASE_URL) name its host and port?"
                     .to_owned(),
             ),
+            Self::Pfx { cause: PfxError::Unreadable(_), password_given: true, .. } => {
+                Some("is this the container's password? the format does not tell a wrong one from a damaged file".into())
+            }
+            Self::Pfx { cause: PfxError::Unreadable(_), .. } => Some(
+                "if it has a password, give --certificate-password-file or set AZURE_CLIENT_CERTIFICATE_PASSWORD".into(),
+            ),
+            Self::Pfx { .. } => {
+                Some("export the certificate together with its private key, and no other key, into one PFX".into())
+            }
+            Self::Environment(EnvironmentError::Missing(name)) => Some(format!("set {name} too")),
+            Self::ManagedIdentity(ManagedIdentityBuildError::ForeignHost) => Some(
+                "its endpoint is always on this machine or its link; who has set IDENTITY_ENDPOINT, MSI_ENDPOINT or \
+                 AZURE_POD_IDENTITY_AUTHORITY_HOST to something else?"
+                    .into(),
+            ),
             Self::Client(BuildError::KeyMismatch) => {
                 Some("put the certificate and the private key that belongs to it into one PEM file".to_owned())
             }
@@ -184,6 +212,22 @@ impl CliError {
     /// Whether the reader of our output went away, which is no failure of ours: `countersign verify … | head`.
     pub(crate) fn is_broken_pipe(&self) -> bool {
         matches!(self, Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)
+    }
+}
+
+fn acquire_exit(error: &AcquireError) -> Exit {
+    match error {
+        // The user did not say yes in time.
+        AcquireError::Refused(_) | AcquireError::NotSignedIn | AcquireError::DeviceCodeExpired => Exit::Refused,
+        AcquireError::Scopes(_) | AcquireError::TenantAlias | AcquireError::NoCredential => Exit::Usage,
+        // A file named on the command line or in the environment, and nothing was sent.
+        AcquireError::Assertion(_) | AcquireError::NoAssertion(_) => Exit::Usage,
+        AcquireError::ManagedIdentity(error) => match &**error {
+            ManagedIdentityError::Refused { status: 400..=403, .. } => Exit::Refused,
+            ManagedIdentityError::Scopes => Exit::Usage,
+            _ => Exit::Unreachable,
+        },
+        _ => Exit::Unreachable,
     }
 }
 
@@ -203,6 +247,7 @@ fn acquire_hint(error: &AcquireError) -> Option<String> {
         AcquireError::TenantAlias => {
             Some("name one tenant with --tenant: its GUID, or a domain such as contoso.com".into())
         }
+        AcquireError::DeviceCodeExpired => Some("run it again, and enter the new code within its time".to_owned()),
         AcquireError::Unusable(_) => Some("is there a proxy in between, or another server at this address?".to_owned()),
         _ => None,
     }

@@ -154,7 +154,8 @@ mod tests {
     fn the_token_exchange_has_the_name_of_every_cloud_and_nothing_to_grant() {
         let exchange = token_exchange();
         assert_eq!(exchange.app_id().to_string(), "fb60f99c-7a34-4190-8149-302f77469936");
-        for uri in ["api://AzureADTokenExchange", "api://AzureADTokenExchangeUSGov", "api://AzureADTokenExchangeChina"] {
+        for uri in ["api://AzureADTokenExchange", "api://AzureADTokenExchangeUSGov", "api://AzureADTokenExchangeChina"]
+        {
             assert_eq!(well_known_by_uri(uri).map(Application::app_id), Some(TOKEN_EXCHANGE), "{uri}");
         }
         assert!(exchange.app_roles().is_empty() && exchange.oauth2_permission_scopes().is_empty());

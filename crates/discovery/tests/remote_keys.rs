@@ -74,7 +74,7 @@ async fn a32_the_cooldown_holds_while_the_endpoint_fails_too() {
 
 /// Ten minutes under a million made-up names: a fetch per 30 s, nothing remembered of any of them, good keys untouched.
 #[tokio::test(start_paused = true)]
-async fn a10_e11_a_million_forged_kids_cost_a_fetch_per_window_and_good_keys_nothing() {
+async fn a32_e11_a_million_forged_kids_cost_a_fetch_per_window_and_good_keys_nothing() {
     let (endpoint, clock) = (Endpoint::publishing(&["good"]), clock());
     let keys = remote(&endpoint, &clock);
     keys.ready().await.unwrap();

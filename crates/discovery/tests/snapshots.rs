@@ -50,7 +50,7 @@ async fn e01_a_start_without_network_serves_the_embedded_keys_until_they_are_too
 }
 
 #[tokio::test(start_paused = true)]
-async fn a24_keys_that_were_withdrawn_end_with_the_first_fetch() {
+async fn e08_keys_that_were_withdrawn_end_with_the_first_fetch() {
     let clock = clock();
     let seed = snapshot(&["withdrawn"], &clock).await;
     let endpoint = Endpoint::publishing(&["new"]);

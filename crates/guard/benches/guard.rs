@@ -309,12 +309,14 @@ fn many(world: &World, (name, bare): Bare<'_>) {
     println!("\nkept: {count} tokens of the last benchmark in {bytes} bytes");
     assert_eq!(count, MANY);
     let [mut few, mut most, mut all, mut anywhere] = layered;
+    let texts: Vec<&str> = headers.iter().map(|header| &header.to_str().unwrap()[7..]).collect();
     let turn = |count: usize| (0..count).cycle();
     let (mut of_few, mut of_most, mut of_all, mut read) = (turn(1_024), turn(10_000), turn(MANY), turn(MANY));
-    let mut state: usize = 1;
-    let mut random = || {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (state >> 33) % MANY
+    let mut verified = turn(MANY);
+    let state = std::cell::Cell::new(1_usize);
+    let random = || {
+        state.set(state.get().wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407));
+        (state.get() >> 33) % MANY
     };
     ratio::compare(
         "a token already verified, among many",
@@ -326,6 +328,19 @@ fn many(world: &World, (name, bare): Bare<'_>) {
                 Box::new(|| {
                     let header = headers[read.next().unwrap()].clone();
                     black_box(header.as_bytes().iter().fold(0_u8, |sum, byte| sum ^ byte));
+                }),
+            ),
+            (
+                "reading any of 100,000 headers, nothing else",
+                Box::new(|| {
+                    let header = headers[random()].clone();
+                    black_box(header.as_bytes().iter().fold(0_u8, |sum, byte| sum ^ byte));
+                }),
+            ),
+            (
+                "Verifier::verify, 100,000 tokens in turn",
+                Box::new(|| {
+                    drop(black_box(now_or_never(guard.verifier().verify(texts[verified.next().unwrap()])).unwrap()));
                 }),
             ),
             ("the layer, 1,024 tokens in turn", Box::new(|| few.go_with(&headers[of_few.next().unwrap()]))),

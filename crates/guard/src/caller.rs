@@ -10,7 +10,7 @@ use countersign_token::{Claims, TokenKind, Verified};
 use http::StatusCode;
 use http::request::Parts;
 
-use crate::{VerifiedCaller, decision_log};
+use crate::{CallerRejection, VerifiedCaller, decision_log};
 
 /// What a handler asks of its caller, beyond the route's permission.
 ///
@@ -74,18 +74,6 @@ impl<P> Deref for Caller<P> {
     fn deref(&self) -> &Verified<Claims> {
         &self.caller
     }
-}
-
-/// Why a [`Caller`] could not be extracted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum CallerRejection {
-    /// No guard stands in front of this handler: a fault of the service, not of the caller.
-    #[error("no countersign_guard::GuardLayer stands in front of this handler")]
-    NoGuard,
-    /// The caller lacks what the handler asks for.
-    #[error("the caller lacks the permission that this handler asks for")]
-    Lacking,
 }
 
 impl IntoResponse for CallerRejection {

@@ -1,10 +1,11 @@
-//! One event per decision, with a stable reason and never the token.
+//! One event per decision, with a stable reason and never the token; and one count, see `metrics.rs`.
 
 use countersign_token::{Claims, Verified};
 
-use crate::Refusal;
+use crate::{Refusal, metrics};
 
 pub(crate) fn admitted(caller: &Verified<Claims>) {
+    metrics::count("admitted", "");
     tracing::debug!(
         target: "countersign_guard::decision",
         decision = "admitted",
@@ -18,9 +19,12 @@ pub(crate) fn admitted(caller: &Verified<Claims>) {
 pub(crate) fn refused(refusal: &Refusal, caller: Option<&Verified<Claims>>) {
     match refusal {
         Refusal::Keys(unavailable) => unavailable_event(refusal.code(), unavailable),
-        Refusal::KeyUnconfirmed => unavailable_event(refusal.code(), refusal),
+        Refusal::KeyUnconfirmed(_) | Refusal::GroupsUnavailable => unavailable_event(refusal.code(), refusal),
         Refusal::Token(rejection) => refusal_event(refusal.code(), rejection.subject(), caller),
-        Refusal::Credential(_) => refusal_event(refusal.code(), None, caller),
+        Refusal::Predicate(name) => refusal_event(refusal.code(), Some(name), caller),
+        Refusal::Credential(_) | Refusal::Binding(_) | Refusal::Revoked(_) => {
+            refusal_event(refusal.code(), None, caller);
+        }
     }
 }
 
@@ -42,10 +46,12 @@ pub(crate) fn no_guard() {
 }
 
 fn unavailable_event(reason: &'static str, cause: &dyn std::fmt::Display) {
+    metrics::count("unavailable", reason);
     tracing::error!(target: "countersign_guard::decision", decision = "unavailable", reason, %cause);
 }
 
 fn refusal_event(reason: &'static str, subject: Option<&'static str>, caller: Option<&Verified<Claims>>) {
+    metrics::count("refused", reason);
     tracing::info!(
         target: "countersign_guard::decision",
         decision = "refused",

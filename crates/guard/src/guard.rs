@@ -4,14 +4,16 @@ use std::fmt;
 use std::sync::Arc;
 
 use countersign_discovery::KeySource;
-use countersign_protocol::BearerChallenge;
-use countersign_protocol::BearerError;
+use countersign_protocol::{BearerChallenge, BearerError};
 use countersign_token::policy::Permission;
-use countersign_token::{Clock, Policy, PolicyError, Rejection};
-use http::HeaderValue;
+use countersign_token::{Claims, Clock, NumericDate, Policy, PolicyError, Rejection, TenantId, Verified};
+use http::{Extensions, HeaderMap, HeaderValue, StatusCode};
 
-use crate::verifier::VerifierBuilder;
-use crate::{GuardLayer, Refusal, Verifier};
+use crate::binding::{self, TrustedProxy};
+use crate::credential::{credential, token_text};
+use crate::hooks::GroupResolver;
+use crate::verifier::{Admitted, Decision, Denied, Known, VerifierBuilder};
+use crate::{GuardLayer, Refusal, RegisteredRule, Rule, Verifier, decision_log};
 
 /// What an API adds to its routes. Clones share everything.
 #[derive(Clone)]
@@ -20,6 +22,13 @@ pub struct Guard(Arc<Inner>);
 struct Inner {
     verifier: Verifier,
     challenges: Challenges,
+    proxy: Option<TrustedProxy>,
+    bypass: Option<Bypass>,
+}
+
+/// The token that a development bypass puts in place of every request's own.
+pub(crate) struct Bypass {
+    pub(crate) token: String,
 }
 
 impl fmt::Debug for Guard {
@@ -28,14 +37,26 @@ impl fmt::Debug for Guard {
     }
 }
 
-/// The `WWW-Authenticate` values, written once. Their texts tell a caller what to do, not what the guard found.
+/// What every `WWW-Authenticate` value begins with, and those that are always the same, written once. Their texts tell a
+/// caller what to do, not what the guard found.
 struct Challenges {
-    authorization_uri: Option<String>,
+    opening: BearerChallenge,
     missing: HeaderValue,
     malformed: HeaderValue,
     invalid: HeaderValue,
     expired: HeaderValue,
     stranger: HeaderValue,
+}
+
+/// What a refused caller is told: a status, and the one header that goes with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// 400, 401, 403 or 503.
+    pub status: StatusCode,
+    /// `WWW-Authenticate`; none with 503.
+    pub www_authenticate: Option<HeaderValue>,
+    /// `Retry-After`, in seconds; with 503 only.
+    pub retry_after: Option<u32>,
 }
 
 /// Configures a [`Guard`].
@@ -44,9 +65,21 @@ struct Challenges {
 pub struct GuardBuilder {
     verifier: VerifierBuilder,
     authorization_uri: Option<String>,
+    resource_metadata: Option<String>,
+    realm: Option<String>,
+    proxy: Option<TrustedProxy>,
 }
 
 impl GuardBuilder {
+    /// Takes the tokens of another authority too; see [`VerifierBuilder::also`].
+    ///
+    /// # Errors
+    /// [`PolicyError`] if the policy cannot be kept.
+    pub fn also(mut self, keys: KeySource, policy: &Policy) -> Result<Self, PolicyError> {
+        self.verifier = self.verifier.also(keys, policy)?;
+        Ok(self)
+    }
+
     /// Takes the time from `clock` instead of the machine's.
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.verifier = self.verifier.clock(clock);
@@ -59,18 +92,95 @@ impl GuardBuilder {
         self
     }
 
+    /// Decides about tenants that the policy does not list; see [`VerifierBuilder::tenants`].
+    pub fn tenants(mut self, admits: impl Fn(TenantId) -> bool + Send + Sync + 'static) -> Self {
+        self.verifier = self.verifier.tenants(admits);
+        self
+    }
+
+    /// Asks about revocation on every request; see [`VerifierBuilder::revocation`].
+    pub fn revocation(
+        mut self,
+        revoked_before: impl Fn(&Verified<Claims>) -> Option<NumericDate> + Send + Sync + 'static,
+    ) -> Self {
+        self.verifier = self.verifier.revocation(revoked_before);
+        self
+    }
+
+    /// Asks this for the groups of users who have too many; see [`VerifierBuilder::groups`].
+    pub fn groups(mut self, resolver: Arc<dyn GroupResolver>) -> Self {
+        self.verifier = self.verifier.groups(resolver);
+        self
+    }
+
+    /// Adds a condition that every caller must meet; see [`VerifierBuilder::predicate`].
+    pub fn predicate(
+        mut self,
+        name: &'static str,
+        check: impl Fn(&Verified<Claims>) -> bool + Send + Sync + 'static,
+    ) -> Self {
+        self.verifier = self.verifier.predicate(name, check);
+        self
+    }
+
     /// Names the authority's authorization endpoint in challenges, as Entra's own APIs do.
     pub fn authorization_uri(mut self, uri: impl Into<String>) -> Self {
         self.authorization_uri = Some(uri.into());
         self
     }
 
+    /// Writes a `realm` into challenges; Entra's own APIs write an empty one.
+    pub fn realm(mut self, realm: impl Into<String>) -> Self {
+        self.realm = Some(realm.into());
+        self
+    }
+
+    /// Names the API's metadata document in challenges (RFC 9728 §5.1); [`crate::ResourceMetadata`] writes it.
+    pub fn resource_metadata(mut self, url: impl Into<String>) -> Self {
+        self.resource_metadata = Some(url.into());
+        self
+    }
+
+    /// Takes the certificates of clients from a proxy's header, where tokens are bound to one. Without it they are those
+    /// of the connection itself, see [`crate::ClientCertificate`].
+    pub fn trusted_proxy(mut self, proxy: TrustedProxy) -> Self {
+        self.proxy = Some(proxy);
+        self
+    }
+
     /// Builds the guard. Nothing is fetched before the first token, see [`Guard::ready`].
     #[must_use]
     pub fn build(self) -> Guard {
-        let challenges = Challenges::new(self.authorization_uri);
-        Guard(Arc::new(Inner { verifier: self.verifier.build(), challenges }))
+        self.build_with(None)
     }
+
+    pub(crate) fn build_with(self, bypass: Option<Bypass>) -> Guard {
+        let mut opening = BearerChallenge::new();
+        if let Some(realm) = &self.realm {
+            opening = opening.realm(realm);
+        }
+        if let Some(uri) = &self.authorization_uri {
+            opening = opening.authorization_uri(uri);
+        }
+        if let Some(url) = &self.resource_metadata {
+            opening = opening.resource_metadata(url);
+        }
+        let challenges = Challenges::new(opening);
+        Guard(Arc::new(Inner { verifier: self.verifier.build(), challenges, proxy: self.proxy, bypass }))
+    }
+}
+
+/// What the headers of a request come to.
+pub(crate) enum First {
+    Decided(Decision),
+    /// The token names a key that must be asked for, or somebody's groups must be.
+    Ask(Waiting),
+}
+
+/// A token that waits.
+pub(crate) struct Waiting {
+    token: String,
+    digest: Option<crate::text_digest::TextDigest>,
 }
 
 impl Guard {
@@ -79,13 +189,30 @@ impl Guard {
     /// # Errors
     /// [`PolicyError`] if the policy cannot be kept.
     pub fn builder(keys: KeySource, policy: &Policy) -> Result<GuardBuilder, PolicyError> {
-        Ok(GuardBuilder { verifier: Verifier::builder(keys, policy)?, authorization_uri: None })
+        Ok(GuardBuilder {
+            verifier: Verifier::builder(keys, policy)?,
+            authorization_uri: None,
+            resource_metadata: None,
+            realm: None,
+            proxy: None,
+        })
     }
 
     /// The decision without HTTP.
     #[must_use]
     pub fn verifier(&self) -> &Verifier {
         &self.0.verifier
+    }
+
+    /// Whether a [`crate::DevelopmentBypass`] made this guard.
+    pub(crate) fn is_bypassed(&self) -> bool {
+        self.0.bypass.is_some()
+    }
+
+    /// The header in which a trusted proxy hands certificates on.
+    #[cfg(feature = "actix-web")]
+    pub(crate) fn proxy_header(&self) -> Option<&http::HeaderName> {
+        self.0.proxy.as_ref().map(TrustedProxy::header)
     }
 
     /// Fetches the first keys, so that start-up can wait for them or report that they cannot be had.
@@ -99,47 +226,171 @@ impl Guard {
     /// A layer that applies the policy's own permission.
     #[must_use]
     pub fn layer(&self) -> GuardLayer {
-        GuardLayer::new(self.clone(), None)
+        GuardLayer::new(self.clone(), self.0.verifier.own_rule().clone())
     }
 
-    /// A layer that applies `permission` in place of the policy's roles and scopes. The policy's clients and kinds bind
-    /// still.
+    /// A layer that applies `permission` in place of the policy's roles and scopes. What the policy demands of who calls
+    /// binds still.
     #[must_use]
     pub fn layer_for(&self, permission: Permission) -> GuardLayer {
-        GuardLayer::new(self.clone(), Some(permission))
+        let rule = self.0.verifier.register_permission(permission);
+        GuardLayer::new(self.clone(), rule)
     }
 
-    /// The challenge for callers that lack `permission`.
-    pub(crate) fn forbidden(&self, permission: &Permission) -> HeaderValue {
-        let wanted: Vec<&str> = permission.scopes.iter().chain(&permission.app_roles).map(String::as_str).collect();
-        if wanted.is_empty() {
-            return self.0.challenges.stranger.clone();
+    /// A layer that applies a rule: a permission with conditions of the service's own, or one that the policy names.
+    ///
+    /// # Errors
+    /// [`PolicyError::UnknownPermission`] for a name that the policy does not have.
+    pub fn layer_under(&self, rule: impl Into<Rule>) -> Result<GuardLayer, PolicyError> {
+        Ok(GuardLayer::new(self.clone(), self.0.verifier.register(rule)?))
+    }
+
+    /// Decides about a request by its headers, for servers that are neither `tower` nor any that there is an adapter for.
+    /// `extensions` may hold a [`crate::ClientCertificate`].
+    ///
+    /// # Errors
+    /// The [`Answer`] that the request gets.
+    pub async fn check(
+        &self,
+        headers: &HeaderMap,
+        extensions: &Extensions,
+        rule: &RegisteredRule,
+    ) -> Result<Arc<Verified<Claims>>, Answer> {
+        let decision = match self.decide(headers, rule) {
+            First::Decided(decision) => decision,
+            First::Ask(waiting) => self.decide_waiting(waiting, rule).await,
+        };
+        self.settle(decision, headers, extensions, rule)
+    }
+
+    /// Decides without waiting, if that can be.
+    pub(crate) fn decide(&self, headers: &HeaderMap, rule: &RegisteredRule) -> First {
+        let verifier = &self.0.verifier;
+        let credential = match &self.0.bypass {
+            Some(bypass) => bypass.token.as_bytes(),
+            None => match credential(headers) {
+                Ok(credential) => credential,
+                Err(error) => return First::Decided(Err(Refusal::from(error).into())),
+            },
+        };
+        let digest = match verifier.decide_known(credential, rule) {
+            Known::Decided(decision) => return First::Decided(decision),
+            Known::Not(digest) => digest,
+        };
+        match token_text(credential) {
+            Ok(token) => match verifier.decide_now(token, digest, rule) {
+                Some(decision) => First::Decided(decision),
+                None => First::Ask(Waiting { token: token.to_owned(), digest }),
+            },
+            Err(refusal) => First::Decided(Err(refusal.into())),
         }
-        let text = format!("The caller needs one of: {}.", wanted.join(", "));
-        write(self.0.challenges.authorization_uri.as_deref(), Some(BearerError::InsufficientScope), &text)
     }
 
-    /// The challenge for a refusal, `None` for those that have none (503). `lacking` is that of the route's permission.
-    pub(crate) fn challenge(&self, refusal: &Refusal, lacking: Option<&HeaderValue>) -> Option<HeaderValue> {
-        let challenges = &self.0.challenges;
-        Some(match refusal {
-            Refusal::Credential(crate::CredentialError::Missing) => challenges.missing.clone(),
-            Refusal::Credential(_) => challenges.malformed.clone(),
-            Refusal::Token(Rejection::Expired) => challenges.expired.clone(),
-            Refusal::Token(Rejection::RoleMissing | Rejection::ScopeMissing | Rejection::NoPermission) => {
-                lacking.cloned().unwrap_or_else(|| self.0.verifier.own_permission(|own| self.forbidden(own)))
+    pub(crate) async fn decide_waiting(&self, waiting: Waiting, rule: &RegisteredRule) -> Decision {
+        self.0.verifier.decide_waiting(&waiting.token, waiting.digest, rule).await
+    }
+
+    /// The last step: the proof of a bound token's key, and the log.
+    pub(crate) fn settle(
+        &self,
+        decision: Decision,
+        headers: &HeaderMap,
+        extensions: &Extensions,
+        rule: &RegisteredRule,
+    ) -> Result<Arc<Verified<Claims>>, Answer> {
+        let decision = decision.and_then(|Admitted { caller, bound }| {
+            if bound && let Err(error) = binding::check(&caller, headers, extensions, self.0.proxy.as_ref()) {
+                return Err(Denied { refusal: error.into(), caller: Some(caller), authority: 0 });
             }
+            Ok(caller)
+        });
+        match decision {
+            Ok(caller) => {
+                decision_log::admitted(&caller);
+                Ok(caller)
+            }
+            Err(denied) => {
+                decision_log::refused(&denied.refusal, denied.caller.as_deref());
+                Err(self.answer(&denied, rule))
+            }
+        }
+    }
+
+    fn answer(&self, denied: &Denied, rule: &RegisteredRule) -> Answer {
+        let challenges = &self.0.challenges;
+        let status = denied.refusal.status();
+        let told = |status, value| Answer { status, www_authenticate: Some(value), retry_after: None };
+        match &denied.refusal {
+            Refusal::Credential(crate::CredentialError::Missing) => told(status, challenges.missing.clone()),
+            Refusal::Credential(_) => told(status, challenges.malformed.clone()),
+            Refusal::Token(Rejection::Expired) => told(status, challenges.expired.clone()),
+            Refusal::Token(Rejection::RoleMissing | Rejection::ScopeMissing | Rejection::NoPermission) => {
+                told(status, self.forbidden(denied, rule))
+            }
+            Refusal::Token(Rejection::AuthenticationContextMissing) => match self.context_challenge(denied, rule) {
+                Some(claims) => told(status, challenges.claims(&claims)),
+                // Nothing that this caller could understand would help him.
+                None => told(StatusCode::FORBIDDEN, challenges.stranger.clone()),
+            },
+            Refusal::Revoked(since) if answers_challenges(denied) => {
+                let since = since.0;
+                let claims = format!(r#"{{"access_token":{{"nbf":{{"essential":true,"value":"{since}"}}}}}}"#);
+                told(status, challenges.claims(&claims))
+            }
+            Refusal::Predicate(_) => told(status, challenges.stranger.clone()),
             // No permission would help these callers: it is they who are not wanted.
-            Refusal::Token(rejection) if rejection.is_forbidden() => challenges.stranger.clone(),
-            Refusal::Token(_) => challenges.invalid.clone(),
-            Refusal::Keys(_) | Refusal::KeyUnconfirmed => return None,
-        })
+            Refusal::Token(rejection) if rejection.is_forbidden() => told(status, challenges.stranger.clone()),
+            Refusal::Token(_) | Refusal::Binding(_) | Refusal::Revoked(_) => told(status, challenges.invalid.clone()),
+            Refusal::Keys(_) | Refusal::KeyUnconfirmed(_) | Refusal::GroupsUnavailable => {
+                Answer { status, www_authenticate: None, retry_after: Some(5) }
+            }
+        }
+    }
+
+    /// The challenge for callers that lack what the rule wants.
+    fn forbidden(&self, denied: &Denied, rule: &RegisteredRule) -> HeaderValue {
+        let policies = self.0.verifier.policies();
+        let Some(permission) = rule.rule().permission(policies.validator(denied.authority)) else {
+            return self.0.challenges.stranger.clone();
+        };
+        let any: Vec<&str> = permission.scopes.iter().chain(&permission.app_roles).map(String::as_str).collect();
+        let all: Vec<&str> =
+            permission.all_scopes.iter().chain(&permission.all_app_roles).map(String::as_str).collect();
+        let text = match (any.as_slice(), all.as_slice()) {
+            ([], []) => return self.0.challenges.stranger.clone(),
+            (any, []) => format!("The caller needs one of: {}.", any.join(", ")),
+            ([], all) => format!("The caller needs all of: {}.", all.join(", ")),
+            (any, all) => format!("The caller needs one of: {}; and all of: {}.", any.join(", "), all.join(", ")),
+        };
+        self.0.challenges.write(Some(BearerError::InsufficientScope), &text)
+    }
+
+    /// What the next token request must ask for so that the sign-in satisfies the context that was missing.
+    fn context_challenge(&self, denied: &Denied, rule: &RegisteredRule) -> Option<String> {
+        let caller = denied.caller.as_deref().filter(|_| answers_challenges(denied))?;
+        let policies = self.0.verifier.policies();
+        let validator = policies.validator(denied.authority);
+        let missing = validator.permission().missing_context(caller);
+        let context = missing.or_else(|| rule.rule().permission(validator)?.missing_context(caller))?;
+        let claims = serde_json::json!({"access_token": {"acrs": {"essential": true, "value": context}}});
+        Some(claims.to_string())
     }
 }
 
+/// Whether the client announced that it understands claims challenges (`xms_cc` with `cp1`). Others must not be sent one.
+///
+/// Source: Microsoft identity platform, "Claims challenges, claims requests, and client capabilities".
+fn answers_challenges(denied: &Denied) -> bool {
+    let Some(serde_json::Value::Array(capabilities)) = denied.caller.as_deref().and_then(|it| it.claim("xms_cc"))
+    else {
+        return false;
+    };
+    capabilities.iter().any(|it| it.as_str().is_some_and(|it| it.eq_ignore_ascii_case("cp1")))
+}
+
 impl Challenges {
-    fn new(authorization_uri: Option<String>) -> Self {
-        let bare = |error, text| write(authorization_uri.as_deref(), error, text);
+    fn new(opening: BearerChallenge) -> Self {
+        let bare = |error, text| write(opening.clone(), error, text);
         Self {
             missing: bare(None, ""),
             malformed: bare(
@@ -149,16 +400,22 @@ impl Challenges {
             invalid: bare(Some(BearerError::InvalidToken), "The access token is not valid for this API."),
             expired: bare(Some(BearerError::InvalidToken), "The access token has expired."),
             stranger: bare(Some(BearerError::InsufficientScope), "The API does not admit this caller here."),
-            authorization_uri,
+            opening,
         }
+    }
+
+    fn write(&self, error: Option<BearerError>, text: &str) -> HeaderValue {
+        write(self.opening.clone(), error, text)
+    }
+
+    /// A claims challenge, as Entra's own APIs write it.
+    fn claims(&self, claims: &str) -> HeaderValue {
+        let challenge = self.opening.clone().error(BearerError::InsufficientClaims).claims(claims);
+        HeaderValue::try_from(challenge.to_header_value()).unwrap_or_else(|_| HeaderValue::from_static("Bearer"))
     }
 }
 
-fn write(authorization_uri: Option<&str>, error: Option<BearerError>, text: &str) -> HeaderValue {
-    let mut challenge = BearerChallenge::new();
-    if let Some(uri) = authorization_uri {
-        challenge = challenge.authorization_uri(uri);
-    }
+fn write(mut challenge: BearerChallenge, error: Option<BearerError>, text: &str) -> HeaderValue {
     if let Some(error) = error {
         challenge = challenge.error(error).error_description(text);
     }

@@ -9,23 +9,28 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use countersign_token::policy::Permission;
 use countersign_token::{Claims, Verified};
-use http::header::{ALLOW, RETRY_AFTER, WWW_AUTHENTICATE};
-use http::{HeaderMap, HeaderValue, Request, Response};
+use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{HeaderValue, Request, Response};
 use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use crate::credential::{credential, token_text};
-use crate::verifier::{Decision, Denied};
-use crate::{Guard, Refusal, decision_log};
+use crate::bypass;
+use crate::guard::First;
+use crate::verifier::Decision;
+use crate::{Answer, Guard, RegisteredRule};
 
 /// The verified caller, as the guard leaves it in the request's extensions.
 #[derive(Debug, Clone)]
 pub struct VerifiedCaller(Arc<Verified<Claims>>);
 
 impl VerifiedCaller {
+    #[cfg(any(feature = "tonic", feature = "actix-web"))]
+    pub(crate) fn new(caller: Arc<Verified<Claims>>) -> Self {
+        Self(caller)
+    }
+
     /// The caller's claims.
     #[must_use]
     pub fn claims(&self) -> &Arc<Verified<Claims>> {
@@ -41,39 +46,53 @@ impl std::ops::Deref for VerifiedCaller {
     }
 }
 
-/// Puts the guard in front of a service. Made by [`Guard::layer`] and [`Guard::layer_for`].
+/// Puts the guard in front of a service. Made by [`Guard::layer`], [`Guard::layer_for`] and [`Guard::layer_under`].
 #[derive(Debug, Clone)]
-pub struct GuardLayer(Arc<Rule>);
+pub struct GuardLayer(Arc<Applied>);
 
 /// What one layer applies.
-struct Rule {
+struct Applied {
     guard: Guard,
-    /// The route's permission with its challenge, written once; without one the policy's own counts.
-    route: Option<(Permission, HeaderValue)>,
-    /// Whether refusals say with an empty `Allow` that no method is allowed, so that no router adds those that exist.
-    hides_methods: bool,
+    rule: RegisteredRule,
+    manner: Manner,
 }
 
-impl fmt::Debug for Rule {
+/// How refusals are written.
+#[derive(Debug, Clone, Copy)]
+enum Manner {
+    Plain,
+    /// With an empty `Allow`, which says that no method is allowed, so that no router adds those that exist.
+    #[cfg(feature = "axum")]
+    HidesMethods,
+    /// As gRPC has them: 200, and the status in a header of its own.
+    Grpc,
+}
+
+impl fmt::Debug for Applied {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Rule").field("permission", &self.permission()).finish_non_exhaustive()
+        f.debug_struct("Applied").field("rule", &self.rule).finish_non_exhaustive()
     }
 }
 
 impl GuardLayer {
-    pub(crate) fn new(guard: Guard, permission: Option<Permission>) -> Self {
-        let route = permission.map(|permission| {
-            let challenge = guard.forbidden(&permission);
-            (permission, challenge)
-        });
-        Self(Arc::new(Rule { guard, route, hides_methods: false }))
+    pub(crate) fn new(guard: Guard, rule: RegisteredRule) -> Self {
+        Self(Arc::new(Applied { guard, rule, manner: Manner::Plain }))
+    }
+
+    /// For gRPC services, `tonic`'s for instance: refusals are `UNAUTHENTICATED`, `PERMISSION_DENIED`, `INVALID_ARGUMENT`
+    /// or `UNAVAILABLE`, and a caller who is let in is in the request's extensions as [`VerifiedCaller`].
+    ///
+    /// Source: gRPC over HTTP/2, "Responses" (Trailers-Only).
+    #[must_use]
+    pub fn grpc(self) -> Self {
+        let Applied { guard, rule, .. } = &*self.0;
+        Self(Arc::new(Applied { guard: guard.clone(), rule: rule.clone(), manner: Manner::Grpc }))
     }
 
     /// For a router's route: refusals keep its methods to themselves.
     #[cfg(feature = "axum")]
-    pub(crate) fn for_route(guard: Guard, permission: Permission) -> Self {
-        let challenge = guard.forbidden(&permission);
-        Self(Arc::new(Rule { guard, route: Some((permission, challenge)), hides_methods: true }))
+    pub(crate) fn for_route(guard: Guard, rule: RegisteredRule) -> Self {
+        Self(Arc::new(Applied { guard, rule, manner: Manner::HidesMethods }))
     }
 }
 
@@ -81,7 +100,7 @@ impl<S> Layer<S> for GuardLayer {
     type Service = GuardService<S>;
 
     fn layer(&self, inner: S) -> GuardService<S> {
-        GuardService { inner, rule: Arc::clone(&self.0) }
+        GuardService { inner, applied: Arc::clone(&self.0) }
     }
 }
 
@@ -89,55 +108,10 @@ impl<S> Layer<S> for GuardLayer {
 #[derive(Debug, Clone)]
 pub struct GuardService<S> {
     inner: S,
-    rule: Arc<Rule>,
+    applied: Arc<Applied>,
 }
 
-/// What the headers come to.
-enum First {
-    Decided(Decision),
-    /// The token names a key that must be asked for.
-    Ask(String),
-}
-
-impl Rule {
-    fn permission(&self) -> Option<&Permission> {
-        self.route.as_ref().map(|(permission, _)| permission)
-    }
-
-    /// Decides without waiting, if that can be.
-    fn decide(&self, headers: &HeaderMap) -> First {
-        let verifier = self.guard.verifier();
-        let credential = match credential(headers) {
-            Ok(credential) => credential,
-            Err(error) => return First::Decided(Err(Refusal::from(error).into())),
-        };
-        if let Some(decision) = verifier.decide_known(credential, self.permission()) {
-            return First::Decided(decision);
-        }
-        match token_text(credential) {
-            Ok(token) => match verifier.decide_now(token, self.permission()) {
-                Some(decision) => First::Decided(decision),
-                None => First::Ask(token.to_owned()),
-            },
-            Err(refusal) => First::Decided(Err(refusal.into())),
-        }
-    }
-
-    /// The answer to a refused request: an empty body, since RFC 6750 says all of it in the header.
-    fn refuse<B: Default>(&self, denied: &Denied) -> Response<B> {
-        decision_log::refused(&denied.refusal, denied.caller.as_deref());
-        let mut response = Response::new(B::default());
-        *response.status_mut() = denied.refusal.status();
-        match self.guard.challenge(&denied.refusal, self.route.as_ref().map(|(_, challenge)| challenge)) {
-            Some(challenge) => response.headers_mut().insert(WWW_AUTHENTICATE, challenge),
-            None => response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("5")),
-        };
-        if self.hides_methods {
-            response.headers_mut().insert(ALLOW, HeaderValue::from_static(""));
-        }
-        response
-    }
-
+impl Applied {
     /// Writes the caller into the request, or the answer that it gets instead. A [`VerifiedCaller`] that stood there
     /// before is replaced: nobody in front of this layer can speak for it.
     fn admit<ReqBody, B: Default>(
@@ -145,10 +119,68 @@ impl Rule {
         request: &mut Request<ReqBody>,
         decision: Decision,
     ) -> Result<(), Response<B>> {
-        let caller = decision.map_err(|denied| self.refuse(&denied))?;
-        decision_log::admitted(&caller);
-        request.extensions_mut().insert(VerifiedCaller(caller));
-        Ok(())
+        match self.guard.settle(decision, request.headers(), request.extensions(), &self.rule) {
+            Ok(caller) => {
+                request.extensions_mut().insert(VerifiedCaller(caller));
+                Ok(())
+            }
+            Err(answer) => {
+                let mut response = match self.manner {
+                    Manner::Grpc => answer.into_grpc_response(),
+                    Manner::Plain => answer.into_response(),
+                    #[cfg(feature = "axum")]
+                    Manner::HidesMethods => {
+                        let mut response: Response<B> = answer.into_response();
+                        response.headers_mut().insert(http::header::ALLOW, HeaderValue::from_static(""));
+                        response
+                    }
+                };
+                bypass::mark(&self.guard, &mut response);
+                Err(response)
+            }
+        }
+    }
+}
+
+impl Answer {
+    /// The response: an empty body, since RFC 6750 says all of it in the header.
+    #[must_use]
+    pub fn into_response<B: Default>(self) -> Response<B> {
+        let mut response = Response::new(B::default());
+        *response.status_mut() = self.status;
+        if let Some(challenge) = self.www_authenticate {
+            response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
+        }
+        if let Some(seconds) = self.retry_after {
+            response.headers_mut().insert(RETRY_AFTER, seconds.into());
+        }
+        response
+    }
+
+    /// The number of the gRPC status that says the same.
+    #[must_use]
+    pub fn grpc_code(&self) -> u8 {
+        match self.status.as_u16() {
+            400 => 3,
+            401 => 16,
+            403 => 7,
+            _ => 14,
+        }
+    }
+
+    /// The response to a gRPC request that is refused: all of it in the headers (Trailers-Only), with the challenge as
+    /// metadata.
+    #[must_use]
+    pub fn into_grpc_response<B: Default>(self) -> Response<B> {
+        let (code, message) = (self.grpc_code(), self.status.canonical_reason().unwrap_or_default());
+        let mut response = self.into_response();
+        *response.status_mut() = http::StatusCode::OK;
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
+        headers.insert("grpc-status", u16::from(code).into());
+        // Percent-encoded by its specification; these texts have letters and blanks alone.
+        headers.insert("grpc-message", HeaderValue::from_static(message));
+        response
     }
 }
 
@@ -166,19 +198,19 @@ where
     }
 
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
-        let state = match self.rule.decide(request.headers()) {
-            First::Decided(decision) => match self.rule.admit(&mut request, decision) {
-                Ok(()) => State::Inner { future: self.inner.call(request) },
+        let applied = &self.applied;
+        let state = match applied.guard.decide(request.headers(), &applied.rule) {
+            First::Decided(decision) => match applied.admit(&mut request, decision) {
+                Ok(()) => State::inner(applied, self.inner.call(request)),
                 Err(response) => State::Refused { response: Some(response) },
             },
-            First::Ask(token) => {
-                let rule = Arc::clone(&self.rule);
-                let verifying =
-                    Box::pin(async move { rule.guard.verifier().decide_waiting(&token, rule.permission()).await });
+            First::Ask(waiting) => {
+                let asking = Arc::clone(applied);
+                let verifying = Box::pin(async move { asking.guard.decide_waiting(waiting, &asking.rule).await });
                 // The service that is ready waits with the request; its clone takes its place.
                 let clone = self.inner.clone();
                 let inner = std::mem::replace(&mut self.inner, clone);
-                let waiting = Waiting { verifying, request, inner, rule: Arc::clone(&self.rule) };
+                let waiting = Waiting { verifying, request, inner, applied: Arc::clone(applied) };
                 State::Waiting { waiting: Some(Box::new(waiting)) }
             }
         };
@@ -192,7 +224,7 @@ struct Waiting<S, ReqBody> {
     verifying: Verifying,
     request: Request<ReqBody>,
     inner: S,
-    rule: Arc<Rule>,
+    applied: Arc<Applied>,
 }
 
 pin_project! {
@@ -220,7 +252,14 @@ pin_project! {
     {
         Refused { response: Option<Response<ResBody>> },
         Waiting { waiting: Option<Box<Waiting<S, ReqBody>>> },
-        Inner { #[pin] future: S::Future },
+        // Of a bypassed guard the answer is marked, so the guard comes along; of every other it does not.
+        Inner { #[pin] future: S::Future, bypassed: Option<Guard> },
+    }
+}
+
+impl<S: Service<Request<ReqBody>>, ReqBody, ResBody> State<S, ReqBody, ResBody> {
+    fn inner(applied: &Applied, future: S::Future) -> Self {
+        Self::Inner { future, bypassed: applied.guard.is_bypassed().then(|| applied.guard.clone()) }
     }
 }
 
@@ -235,16 +274,22 @@ where
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         loop {
             let next = match self.as_mut().project().state.project() {
-                StateProjection::Inner { future } => return future.poll(context),
+                StateProjection::Inner { future, bypassed } => {
+                    let mut response = ready!(future.poll(context))?;
+                    if let Some(guard) = bypassed {
+                        bypass::mark(guard, &mut response);
+                    }
+                    return Poll::Ready(Ok(response));
+                }
                 StateProjection::Refused { response } => {
                     return Poll::Ready(Ok(response.take().expect("polled after completion")));
                 }
                 StateProjection::Waiting { waiting } => {
                     let decision =
                         ready!(waiting.as_mut().expect("polled after completion").verifying.as_mut().poll(context));
-                    let Waiting { mut request, mut inner, rule, .. } = *waiting.take().expect("just polled");
-                    match rule.admit(&mut request, decision) {
-                        Ok(()) => State::Inner { future: inner.call(request) },
+                    let Waiting { mut request, mut inner, applied, .. } = *waiting.take().expect("just polled");
+                    match applied.admit(&mut request, decision) {
+                        Ok(()) => State::inner(&applied, inner.call(request)),
                         Err(response) => State::Refused { response: Some(response) },
                     }
                 }

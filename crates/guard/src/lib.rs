@@ -10,6 +10,10 @@
 //! - [`Verifier`] is the decision alone, for any transport.
 //! - [`GuardLayer`] is the decision as a `tower` layer, for any server that speaks `http` types.
 //! - [`GuardedRouter`] and [`Caller`] are the same for axum.
+//! - [`GuardLayer::grpc`] is the same for gRPC; with the feature `tonic` there is `GuardInterceptor` besides.
+//! - `GuardMiddleware` is the same for actix-web 4, with the feature `actix-web`.
+//! - [`Guard::check`] is the decision by headers alone, for every other server.
+//! - [`PolicyFile`] keeps a guard's policy in step with a file; [`DevelopmentBypass`] stands in for callers on a laptop.
 //!
 //! ```
 //! use axum::routing::get;
@@ -45,26 +49,54 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+#[cfg(feature = "actix-web")]
+mod actix;
+mod binding;
+mod bypass;
 #[cfg(feature = "axum")]
 mod caller;
+mod caller_rejection;
 mod credential;
 mod decision_log;
+mod forge;
 mod guard;
+mod hooks;
+#[cfg(feature = "tonic")]
+mod interceptor;
 mod layer;
+mod metadata;
+mod metrics;
+mod policy_file;
 mod refusal;
 #[cfg(feature = "axum")]
 mod router;
+mod rule;
+#[cfg(feature = "test-kit")]
+pub mod test_kit;
+mod text_digest;
 mod verdict_cache;
 mod verifier;
 
+#[cfg(feature = "actix-web")]
+pub use actix::{GuardMiddleware, GuardedActixService};
+pub use binding::{BindingError, CertificateForm, ClientCertificate, TrustedProxy};
+pub use bypass::{BypassError, DevelopmentBypass};
 #[cfg(feature = "axum")]
-pub use caller::{AppRole, ByScope, Caller, CallerRejection, Requirement, Scope};
-pub use countersign_token::policy::Permission;
+pub use caller::{AppRole, ByScope, Caller, Requirement, Scope};
+pub use caller_rejection::CallerRejection;
+pub use countersign_token::policy::{ClientAuthentication, Guests, Permission};
 pub use countersign_token::{Claims, Policy, PolicyError, Rejection, TokenKind, Verified};
 pub use credential::CredentialError;
-pub use guard::{Guard, GuardBuilder};
+pub use forge::ForgeError;
+pub use guard::{Answer, Guard, GuardBuilder};
+pub use hooks::GroupResolver;
+#[cfg(feature = "tonic")]
+pub use interceptor::GuardInterceptor;
 pub use layer::{GuardFuture, GuardLayer, GuardService, VerifiedCaller};
+pub use metadata::ResourceMetadata;
+pub use policy_file::{PolicyFile, PolicyFileError, Reload};
 pub use refusal::Refusal;
 #[cfg(feature = "axum")]
 pub use router::{GuardedRouter, PendingRoute, StartError};
-pub use verifier::{Verifier, VerifierBuilder};
+pub use rule::{Predicate, Rule};
+pub use verifier::{RegisteredRule, Verifier, VerifierBuilder};

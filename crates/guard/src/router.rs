@@ -10,9 +10,9 @@ use std::fmt;
 
 use axum::Router;
 use axum::routing::MethodRouter;
-use countersign_token::policy::Permission;
+use countersign_token::PolicyError;
 
-use crate::{Guard, GuardLayer};
+use crate::{Guard, GuardLayer, RegisteredRule, Rule};
 
 /// The routes cannot be served.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -24,6 +24,9 @@ pub enum StartError {
     /// Some routes have a permission that no token can meet, by itself or under the policy's clients and kinds.
     #[error("routes whose permission lets nobody in: {}", .0.join(", "))]
     NobodyGetsIn(Vec<String>),
+    /// Some routes ask for a permission by a name that the policy does not have.
+    #[error("routes whose permission the policy does not have: {}", .0.join(", "))]
+    UnknownPermission(Vec<String>),
     /// Some routes are open and nobody said why.
     #[error("open routes without a reason: {}", .0.join(", "))]
     NoReason(Vec<String>),
@@ -53,6 +56,7 @@ pub struct GuardedRouter<S = ()> {
     listing: Vec<String>,
     forgotten: Vec<String>,
     closed: Vec<String>,
+    unknown: Vec<String>,
     unexplained: Vec<String>,
 }
 
@@ -86,6 +90,7 @@ impl<S: Clone + Send + Sync + 'static> GuardedRouter<S> {
             listing: Vec::new(),
             forgotten: Vec::new(),
             closed: Vec::new(),
+            unknown: Vec::new(),
             unexplained: Vec::new(),
         }
     }
@@ -110,10 +115,15 @@ impl<S: Clone + Send + Sync + 'static> GuardedRouter<S> {
         self
     }
 
-    /// One line per route and permission, to print at start and to diff in review.
+    /// One line per route and rule, to print at start and to diff in review. The policy itself, with the permissions that
+    /// routes ask for by name, is [`crate::Verifier::listing`].
     #[must_use]
     pub fn listing(&self) -> &[String] {
         &self.listing
+    }
+
+    fn register(&self, rule: Rule) -> Result<RegisteredRule, PolicyError> {
+        self.guard.verifier().register(rule)
     }
 
     /// The axum router. Routes that are added to it afterwards are not guarded.
@@ -123,6 +133,9 @@ impl<S: Clone + Send + Sync + 'static> GuardedRouter<S> {
     pub fn into_router(self) -> Result<Router<S>, StartError> {
         if !self.forgotten.is_empty() {
             return Err(StartError::NoPermission(self.forgotten));
+        }
+        if !self.unknown.is_empty() {
+            return Err(StartError::UnknownPermission(self.unknown));
         }
         if !self.closed.is_empty() {
             return Err(StartError::NobodyGetsIn(self.closed));
@@ -135,20 +148,27 @@ impl<S: Clone + Send + Sync + 'static> GuardedRouter<S> {
 }
 
 impl<S: Clone + Send + Sync + 'static> PendingRoute<S> {
-    /// What a caller of this route must hold.
+    /// What a caller of this route must hold: a [`crate::Permission`], or a [`Rule`] with conditions of the service's own
+    /// or by the name of a permission in the policy.
     ///
     /// # Panics
     /// If the path has these methods already, as axum does.
     #[must_use]
-    pub fn requires(self, permission: Permission) -> GuardedRouter<S> {
+    pub fn requires(self, rule: impl Into<Rule>) -> GuardedRouter<S> {
         let Self { mut router, path, handlers } = self;
-        if router.guard.verifier().own_permission(|own| lets_nobody_in(&permission, own)) {
-            router.closed.push(path.clone());
+        let rule = rule.into();
+        router.listing.push(format!("{path}: {rule}"));
+        match router.register(rule) {
+            Ok(rule) => {
+                if router.guard.verifier().policies().lets_nobody_in(rule.rule()) {
+                    router.closed.push(path.clone());
+                }
+                // `layer`, not `route_layer`, which would leave out the answer to unknown methods.
+                let layer = GuardLayer::for_route(router.guard.clone(), rule);
+                router.router = router.router.route(&path, handlers.layer(layer));
+            }
+            Err(_) => router.unknown.push(path),
         }
-        router.listing.push(line(&path, &permission));
-        // `layer`, not `route_layer`, which would leave out the answer to unknown methods.
-        let layer = GuardLayer::for_route(router.guard.clone(), permission);
-        router.router = router.router.route(&path, handlers.layer(layer));
         router
     }
 
@@ -169,28 +189,4 @@ impl<S: Clone + Send + Sync + 'static> PendingRoute<S> {
         self.router.forgotten.push(self.path);
         self.router
     }
-}
-
-/// Every member stands in the line, so that no change of a permission escapes a diff.
-fn line(path: &str, permission: &Permission) -> String {
-    let Permission { kinds, app_roles, scopes, clients, allow_without_permission } = permission;
-    let clients = match clients {
-        None => "any".to_owned(),
-        Some(clients) => format!("[{}]", clients.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")),
-    };
-    let bare = if *allow_without_permission { ", without permission too" } else { "" };
-    format!("{path}: kinds {kinds:?}, app_roles {app_roles:?}, scopes {scopes:?}, clients {clients}{bare}")
-}
-
-/// Whether nobody can meet a route's permission while the policy's clients and kinds bind as well.
-fn lets_nobody_in(route: &Permission, policy: &Permission) -> bool {
-    let mut both = route.clone();
-    both.kinds.retain(|kind| policy.kinds.contains(kind));
-    if let Some(admitted) = &policy.clients {
-        let clients = both.clients.get_or_insert_with(|| admitted.clone());
-        clients.retain(|client| admitted.contains(client));
-        // A route that names no clients of its own lets nobody pass without a permission, whatever the policy names.
-        both.allow_without_permission &= route.clients.is_some();
-    }
-    both.lets_nobody_in()
 }

@@ -146,7 +146,7 @@ fn every_authentication_context_is_wanted_of_users() {
 }
 
 #[test]
-fn a17_any_tenant_is_every_organisation_and_never_personal_accounts() {
+fn a83_any_tenant_is_every_organisation_and_never_personal_accounts() {
     let foreign = |tenant: &str| Kit::v2_user().claim("tid", tenant).claim("iss", issuer(V2_TEMPLATE, tenant));
     foreign(OTHER_TENANT).refused(Rejection::TenantNotAllowed);
     let open = |kit: Kit| kit.policy("any_tenant", true).policy("tenants", json!([]));

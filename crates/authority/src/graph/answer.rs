@@ -12,7 +12,7 @@ use countersign_protocol::form::MAX_FORM_BYTES;
 use countersign_protocol::headers::CLIENT_REQUEST_ID;
 use countersign_protocol::{BearerChallenge, ClaimsChallenge};
 use countersign_token::Timestamp;
-use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, WWW_AUTHENTICATE};
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, STRICT_TRANSPORT_SECURITY, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use http_body_util::{BodyExt, Limited};
 use serde::Serialize;
@@ -160,6 +160,7 @@ pub(super) async fn dress<D: Directory>(State(core): State<Arc<Core<D>>>, reques
         }
     }
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
     response
 }
 

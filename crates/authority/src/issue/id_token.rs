@@ -8,8 +8,7 @@
 
 use countersign_directory::{Directory, Tenant, UserType};
 use countersign_protocol::{ClaimsRequest, EndpointVersion};
-use countersign_token::{Timestamp, TokenVersion, base64url_encode};
-use sha2::{Digest, Sha256};
+use countersign_token::{Timestamp, TokenVersion, base64url_encode, sha256};
 
 use super::claims::{UserClaims, principal_name, sign_in_name};
 use super::groups::{Groups, directory_roles, groups};
@@ -124,7 +123,7 @@ pub(crate) async fn id_token<D: Directory>(core: &Core<D>, wanted: IdToken<'_>) 
 
 /// `c_hash` and `at_hash`: base64url of the left half of the SHA-256 digest (OpenID Connect Core §3.3.2.11).
 fn half_hash(text: &str) -> String {
-    base64url_encode(&Sha256::digest(text.as_bytes())[..16])
+    base64url_encode(&sha256(text.as_bytes())[..16])
 }
 
 #[cfg(test)]

@@ -7,8 +7,8 @@ use std::borrow::Cow;
 
 use axum::body::Body;
 use axum::response::Response;
-use countersign_protocol::managed_identity::ManagedIdentitySource;
 use countersign_protocol::ManagedIdentityToken;
+use countersign_protocol::managed_identity::ManagedIdentitySource;
 use countersign_token::Randomness;
 use http::header::{ALLOW, CONTENT_TYPE, SERVER};
 use http::{HeaderName, HeaderValue, StatusCode};
@@ -54,7 +54,8 @@ impl Fault {
 
     /// The request names an identity that is not lent here.
     pub(super) fn identity_not_found() -> Self {
-        let message = "No User Assigned or Delegated Managed Identity found for specified ClientId/ResourceId/PrincipalId.";
+        let message =
+            "No User Assigned or Delegated Managed Identity found for specified ClientId/ResourceId/PrincipalId.";
         Self { message_of_app_service: Some(message), ..Self::bad_request("Identity not found") }
     }
 }

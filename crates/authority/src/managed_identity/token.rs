@@ -1,9 +1,7 @@
 //! The token of a managed identity: the same that its service principal would get for a credential, but for a day.
 
 use countersign_directory::Directory;
-use countersign_protocol::{
-    AadSts, ErrorContext, ManagedIdentityToken, ResourceIdentifier, TenantSegment, TokenError,
-};
+use countersign_protocol::{AadSts, ErrorContext, ManagedIdentityToken, ResourceIdentifier, TenantSegment, TokenError};
 use http::StatusCode;
 
 use super::answer::{Answer, Fault};

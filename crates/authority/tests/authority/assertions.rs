@@ -277,11 +277,11 @@ async fn b17_an_access_token_is_no_assertion() {
     let kit = kit().await;
     let token = kit.token(&format!("{API}/.default")).await;
     let token = token.body["access_token"].as_str().unwrap();
-    assert_eq!(ask(&kit, token).await.refusal(), (401, "invalid_client", 700_021));
-    // Its own token, asked for itself: iss is the authority.
+    assert_eq!(ask(&kit, token).await.refusal(), (401, "invalid_client", 70_025));
+    // Its own token, asked for itself: the authority is an issuer like any other, and nobody federated with it.
     let own = kit.token(&format!("{CLIENT}/.default")).await;
     let token = own.body["access_token"].as_str().unwrap();
-    assert_eq!(ask(&kit, token).await.refusal(), (401, "invalid_client", 700_021));
+    assert_eq!(ask(&kit, token).await.refusal(), (401, "invalid_client", 70_025));
 }
 
 #[tokio::test]

@@ -1,8 +1,7 @@
 //! Consent: what is shown, what is granted, and who may.
 
 use crate::browser::{
-    ALICE, BOB, Browser, CHALLENGE, MIDDLE, MULTI, MULTI_URI, PASSWORD, SECRET, SHOP, SHOP_URI, Wishes, ask, encoded,
-    town,
+    ALICE, Browser, CHALLENGE, MIDDLE, MULTI, MULTI_URI, SECRET, SHOP, SHOP_URI, Wishes, ask, encoded, town,
 };
 use crate::kit::{Kit, TENANT, claims};
 
@@ -121,7 +120,6 @@ async fn b67_a_consent_of_another_person_or_browser_is_refused() {
         let page = Browser::new(&kit).open_as(&ask(TENANT, &[]), &format!("{login}@contoso.com")).await;
         assert_eq!(page.heading(), "Permissions requested", "nothing was granted to {login}");
     }
-    let _ = BOB;
 }
 
 #[tokio::test]
@@ -237,7 +235,6 @@ async fn b24_b25_a_code_is_its_clients_and_its_redirect_uris() {
         let answer = kit.post(&format!("/{TENANT}/oauth2/v2.0/token"), &form).await;
         assert_ne!(answer.status, 200, "{client} {redirect_uri} {verifier}");
     }
-    let _ = PASSWORD;
 }
 
 #[tokio::test]

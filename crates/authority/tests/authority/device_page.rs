@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use serde_json::Value;
-
 use crate::browser::{Browser, SHOP, Seen, TOOL, Wishes, encoded, town};
 use crate::kit::{Answer, Kit, TENANT, claims};
 
@@ -126,5 +124,4 @@ async fn a_code_of_one_tenant_is_for_its_users() {
     let page = enter(&mut browser, &code(&begun)).await;
     assert_eq!(browser.sign_in(&page, "dave@fabrikam.com").await.page_error(), 50_020);
     assert_eq!(poll(&kit, TOOL, &begun).await.refusal().1, "authorization_pending");
-    let _ = Value::Null;
 }

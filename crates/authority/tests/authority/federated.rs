@@ -164,3 +164,60 @@ async fn b17_of_this_authoritys_own_tokens_only_applications_are_taken() {
     let answer = ask(&kit, elsewhere.body["access_token"].as_str().unwrap()).await;
     assert_eq!(answer.refusal(), (401, "invalid_client", 7_000_274));
 }
+
+/// A user, a public client, and the usual client as an API between it and the usual one.
+const PERSON: &str = "0d5a4b8f-0000-4000-8000-0000000000aa";
+
+fn with_a_person(text: &str) -> String {
+    let scope = |id: &str| {
+        format!(
+            "oauth2PermissionScopes: [{{id: {id}, value: access_as_user, type: User, isEnabled: true, adminConsentDisplayName: a, adminConsentDescription: a}}]"
+        )
+    };
+    text.replacen(
+        "  appRoleAssignments:",
+        &format!(
+            "  - {{appId: {PERSON}, displayName: Desktop, isFallbackPublicClient: true}}\n  \
+             users: [{{userPrincipalName: alice@contoso.com, displayName: Alice, password: correct-horse}}]\n  \
+             oauth2PermissionGrants: [{{client: Desktop, resource: DemoClientApp, scopes: [access_as_user], consentType: AllPrincipals}}, \
+             {{client: DemoClientApp, resource: DemoResourceApp, scopes: [access_as_user], consentType: AllPrincipals}}]\n  appRoleAssignments:"
+        ),
+        1,
+    )
+    .replacen("api: {requestedAccessTokenVersion: 2}", &format!("api: {{requestedAccessTokenVersion: 2, {}}}", scope(TENANT)), 1)
+    .replacen("identifierUris: [\"api://client\"]", &format!("identifierUris: [\"api://client\"]\n    api: {{{}}}", scope(CLIENT)), 1)
+}
+
+#[tokio::test]
+async fn an_api_may_prove_itself_by_its_workloads_token_on_behalf_of_a_user() {
+    let issuer = Issuer::start().await;
+    let clock = FakeClock::at(Timestamp::from_unix_seconds(NOW));
+    let text = with_a_person(&directory_text(&issuer.credential(), ""));
+    let builder = Authority::builder()
+        .clock(Arc::new(clock.clone()))
+        .directory(DirectoryFile::parse("test.yaml", &text).unwrap().file)
+        .allow_issuer_host("localhost")
+        .issuer_roots_pem(issuer.kit.authority.ca_pem());
+    let kit = Kit::from(builder, clock).await;
+    let path = format!("/{TENANT}/oauth2/v2.0/token");
+    let form = format!(
+        "grant_type=password&client_id={PERSON}&username=alice%40contoso.com&password=correct-horse&scope=api://client/access_as_user"
+    );
+    let user = kit.post(&path, &form).await;
+    assert_eq!(user.status, 200, "{user:?}");
+    let exchange = forge::form(&issuer.token, &format!("&client_id={CLIENT}&scope=api://{API}/access_as_user"))
+        .replace(
+            "grant_type=client_credentials",
+            &format!(
+                "grant_type=urn:ietf:params:oauth:grant-type:jwt-bearer&requested_token_use=on_behalf_of&assertion={}",
+                user.body["access_token"].as_str().unwrap()
+            ),
+        );
+    let answer = kit.post(&path, &exchange).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let claims = claims(&answer.body["access_token"]);
+    assert_eq!(
+        (&claims["scp"], &claims["azpacr"], &claims["azp"]),
+        (&json!("access_as_user"), &json!("2"), &json!(CLIENT))
+    );
+}

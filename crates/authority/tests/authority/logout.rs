@@ -1,8 +1,6 @@
 //! Signing out (pitfalls B72).
 
-use crate::browser::{
-    BOB, Browser, HYBRID, HYBRID_URI, PASSWORD, SHOP, SHOP_READS, SHOP_URI, Seen, Wishes, ask, encoded, town,
-};
+use crate::browser::{BOB, Browser, HYBRID, HYBRID_URI, SHOP, SHOP_READS, SHOP_URI, Seen, Wishes, ask, encoded, town};
 use crate::kit::{Kit, TENANT, claims};
 
 async fn start() -> Kit {
@@ -165,5 +163,4 @@ async fn the_session_check_is_framed_and_the_session_is_named_in_a_cookie_for_it
     let page = browser.get(&logout(&[])).await;
     browser.press(&page, &[("signout", "yes")]).await;
     assert!(!browser.cookies.contains_key("countersign-session-state"));
-    let _ = PASSWORD;
 }

@@ -24,6 +24,8 @@ mod kit;
 mod lab;
 mod lab_faults;
 mod logout;
+mod managed_identity;
+mod managed_identity_lent;
 mod on_behalf_of;
 mod optional_claims;
 mod password;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::browser::{BOB, Browser, PASSWORD, SHOP_READS, Seen, Wishes, ask, town};
 use crate::kit::{Kit, TENANT};
+use crate::secrecy::{listen, run_alone};
 
 async fn start() -> Kit {
     Kit::with(town(&Wishes { grants: SHOP_READS, ..Wishes::default() })).await
@@ -302,4 +303,76 @@ async fn an_account_that_does_not_stay_leaves_with_the_window_though_another_sta
     browser.cookies.remove("__Host-countersign-browser");
     assert!(browser.get(&silent("alice@contoso.com")).await.answer().contains_key("code"));
     assert_eq!(browser.get(&silent("bob@contoso.com")).await.refusal().0, "login_required");
+}
+
+#[tokio::test]
+async fn b40_b41_what_is_too_large_or_no_form_is_refused_on_a_page() {
+    let kit = start().await;
+    let mut browser = Browser::new(&kit);
+    let form = "application/x-www-form-urlencoded";
+    let large = format!("flow={}", "A".repeat(70_000));
+    let seen = browser.send("POST", "/login", &[("content-type", form)], &large).await;
+    assert_eq!((seen.status, seen.page_error()), (413, 9_002_313));
+    let seen = browser.send("POST", "/login", &[("content-type", "application/json")], "{\"flow\":\"x\"}").await;
+    assert_eq!((seen.status, seen.page_error()), (400, 9_002_313));
+    let long = format!("client_id={}", "A".repeat(20_000));
+    for path in ["oauth2/v2.0/authorize", "oauth2/v2.0/logout"] {
+        let seen = browser.send("POST", &format!("/{TENANT}/{path}"), &[("content-type", form)], &long).await;
+        assert_eq!((seen.status, seen.page_error()), (414, 9_002_313), "{path}");
+    }
+    for broken in ["%", "client_id=%zz", "client_id=%ff", "state=%ff"] {
+        let seen = browser.get(&format!("/{TENANT}/oauth2/v2.0/authorize?{broken}")).await;
+        assert_eq!((seen.status, seen.page_error()), (400, 9_002_313), "{broken}");
+    }
+    let flow = "A".repeat(60_000);
+    let seen = browser.post("/login", &[("flow", &flow)], &[]).await;
+    assert_eq!((seen.status, seen.page_error()), (400, 50_089));
+}
+
+#[tokio::test]
+async fn b94_no_password_stands_in_an_answer_or_a_cookie() {
+    let kit = start().await;
+    let mut browser = Browser::new(&kit);
+    let page = browser.get(&ask(TENANT, &[])).await;
+    for password in ["s3cret-and-wrong", PASSWORD] {
+        let seen =
+            browser.press(&page, &[("login", "alice@contoso.com"), ("passwd", password), ("signin", "yes")]).await;
+        assert!(!format!("{seen:?}").contains(password));
+        assert!(!format!("{:?}", browser.cookies).contains(password));
+    }
+}
+
+#[test]
+fn b94_logs_of_a_sign_in_are_clean() {
+    run_alone("sign_in::b94_no_log_line_holds_a_password_a_cookie_a_flow_a_code_or_a_token");
+}
+
+#[tokio::test]
+#[ignore = "run by b94_logs_of_a_sign_in_are_clean"]
+async fn b94_no_log_line_holds_a_password_a_cookie_a_flow_a_code_or_a_token() {
+    let (log, _guard) = listen();
+    let kit = start().await;
+    let mut browser = Browser::new(&kit);
+    let page = browser.get(&ask(TENANT, &[("state", "state-of-the-client"), ("nonce", "nonce-of-the-client")])).await;
+    let mut needles = vec![page.hidden("flow").unwrap(), PASSWORD.to_owned(), "wrong-one".to_owned()];
+    needles.extend(["state-of-the-client".to_owned(), "nonce-of-the-client".to_owned()]);
+    needles.extend(browser.cookies.values().cloned());
+    browser.press(&page, &[("login", "alice@contoso.com"), ("passwd", "wrong-one"), ("signin", "yes")]).await;
+    let code = browser.sign_in(&page, "alice@contoso.com").await.answer()["code"].clone();
+    needles.extend(browser.cookies.values().filter(|value| value.len() != 36).cloned());
+    let tokens = kit.redeem_for_shop(&code).await;
+    needles.push(code);
+    for name in ["access_token", "id_token"] {
+        needles.push(tokens.body[name].as_str().unwrap().rsplit('.').next().unwrap().to_owned());
+    }
+    browser
+        .get(&ask(TENANT, &[("prompt", "none"), ("id_token_hint", tokens.body["id_token"].as_str().unwrap())]))
+        .await;
+    browser.post("/login", &[("flow", &needles[0]), ("passwd", PASSWORD)], &[("origin", "https://evil.example")]).await;
+    kit.authority.shutdown().await;
+    let log = log.text();
+    assert!(log.contains("authorized") && log.contains("code=9002313"), "the log works: {log}");
+    for needle in &needles {
+        assert!(!log.contains(needle.as_str()), "{needle} in {log}");
+    }
 }

@@ -78,7 +78,7 @@ pub(crate) struct Args {
 
     /// Lend this service principal, by client id or name, to programs on this machine as their managed identity: IMDS and
     /// App Service endpoints, on a free port unless @ADDRESS:PORT follows; repeatable, loopback only
-    #[arg(long, value_name = "CLIENT_ID[@ADDRESS]")]
+    #[arg(long, value_name = "CLIENT_ID")]
     managed_identity: Vec<ManagedIdentityEndpoint>,
 
     /// Switch on the test controls: clock, faults, forged tokens, snapshots; for the administrator only

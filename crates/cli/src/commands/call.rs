@@ -5,13 +5,13 @@ use std::path::Path;
 use std::time::Duration;
 
 use bytes::Bytes;
-use countersign_client::AccessToken;
+use countersign_client::{AccessToken, ClaimsRequest};
 use countersign_discovery::{Limits, TransportError};
 use countersign_protocol::Challenge;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, WWW_AUTHENTICATE};
 use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 
-use super::acquisition::Acquisition;
+use super::acquisition::{Acquisition, Prepared};
 use crate::environment::Environment;
 use crate::error::CliError;
 use crate::exit::Exit;
@@ -21,13 +21,15 @@ use crate::{input, report, runtime};
 /// Acquire a token and make a request with it, like curl
 ///
 /// The body goes to stdout; the status, and what it means, to stderr. Redirects are not followed: the token is for this
-/// address and no other.
+/// address and no other. If the API answers with a claims challenge, a token with those claims is acquired and the request
+/// made once more, once; say --capability cp1, or APIs that watch for revocations send none.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Exit status: 0 once a response has arrived, whatever its status; with --fail 1 from status 400 on.
 
-Example:
-  countersign call https://localhost:8444/orders --scope api://orders/.default -d '{\"item\":\"tea\"}'")]
+Examples:
+  countersign call https://localhost:8444/orders --scope api://orders/.default -d '{\"item\":\"tea\"}'
+  countersign call https://graph.microsoft.com/v1.0/me --device-code --scope User.Read --capability cp1")]
 pub(crate) struct Args {
     /// The address, https
     url: String,
@@ -61,18 +63,36 @@ const MAX_BODY_BYTES: usize = 64 * 1024 * 1024;
 
 pub(crate) fn run(args: &Args, environment: &Environment) -> Result<Exit, CliError> {
     let request = build(args)?;
-    let prepared = args.acquisition.prepare(environment)?;
+    let prepared = args.acquisition.prepare(environment, args.data.as_deref() == Some("@-"))?;
     let limits = Limits { timeout: Duration::from_secs(args.timeout), max_body_bytes: MAX_BODY_BYTES };
-    let response = runtime::small(async {
-        let token = prepared.acquire().await?;
-        let sent = prepared.transport.send(with_token(request, &token), limits).await;
-        let response = sent.and_then(TransportError::refuse_redirect);
-        response.map_err(|cause| CliError::Exchange { url: args.url.clone(), cause })
-    })?;
+    let response = runtime::small(call(args, &prepared, request, limits))?;
     let mut out = std::io::stdout().lock();
     out.write_all(response.body()).and_then(|()| out.flush()).map_err(CliError::Output)?;
     tell(&response);
     Ok(if args.fail && response.status().as_u16() >= 400 { Exit::Refused } else { Exit::Done })
+}
+
+/// The call, and once more if the API wants a token with further claims.
+async fn call(
+    args: &Args,
+    prepared: &Prepared,
+    request: Request<Bytes>,
+    limits: Limits,
+) -> Result<Response<Bytes>, CliError> {
+    let send = async |token: &AccessToken| {
+        let sent = prepared.transport.send(with_token(request.clone(), token), limits).await;
+        let response = sent.and_then(TransportError::refuse_redirect);
+        response.map_err(|cause| CliError::Exchange { url: args.url.clone(), cause })
+    };
+    let acquired = prepared.acquire().await?;
+    let response = send(&acquired.token).await?;
+    if response.status() != StatusCode::UNAUTHORIZED {
+        return Ok(response);
+    }
+    let Some(claims) = ClaimsRequest::from_headers(response.headers()) else { return Ok(response) };
+    report::note("401 with a claims challenge: acquiring a token with the claims it asks for");
+    let again = prepared.answer(&acquired, claims).await?;
+    send(&again.token).await
 }
 
 fn with_token(mut request: Request<Bytes>, token: &AccessToken) -> Request<Bytes> {
@@ -146,7 +166,8 @@ fn advice(status: StatusCode, challenge: Option<&str>) -> Option<&'static str> {
     let bearer = challenge.and_then(Challenge::bearer);
     Some(match status {
         StatusCode::UNAUTHORIZED if bearer.is_some_and(|bearer| bearer.claims().is_some()) => {
-            "the API wants a token with further claims than this command can ask for: it sent a claims challenge"
+            "the API sent a claims challenge again: the new token does not carry what it wants either; 'countersign token … | \
+             countersign inspect' shows what it says"
         }
         StatusCode::UNAUTHORIZED => {
             "the API does not take this token: compare its audience and tenant with what the API expects; \

@@ -4,18 +4,16 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::routing::{get, post};
-use countersign_authority::{Authority, serve};
+use countersign_authority::Authority;
 use countersign_discovery::{RemoteKeys, Transport};
 use countersign_guard::{AppRole, Caller, Guard, GuardedRouter, Permission, Policy};
 use countersign_protocol::{CloudProfile, EndpointVersion, TenantSegment};
-use countersign_token::{Clock, OffsetClock, TokenKind, TokenVersion};
+use countersign_token::{ClientId, Clock, OffsetClock};
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
-use tokio::sync::watch;
-use tokio::task::JoinHandle;
 
-use super::cast::{Cast, READ, WRITE};
+use super::cast::{Cast, ORDERS_READ, READ, WRITE};
 use super::error::DemoError;
+use super::server::Server;
 
 /// A running API.
 pub(crate) struct Api {
@@ -25,14 +23,7 @@ pub(crate) struct Api {
     pub(crate) guard: Guard,
     /// The keys it believes in.
     pub(crate) keys: RemoteKeys,
-    stop: watch::Sender<bool>,
-    task: JoinHandle<()>,
-}
-
-struct ReadRole;
-
-impl AppRole for ReadRole {
-    const VALUE: &'static str = READ;
+    server: Server,
 }
 
 struct WriteRole;
@@ -41,8 +32,10 @@ impl AppRole for WriteRole {
     const VALUE: &'static str = WRITE;
 }
 
-async fn list(caller: Caller<ReadRole>) -> Json<Value> {
-    Json(json!({"orders": [{"id": 1, "item": "tea"}, {"id": 2, "item": "ink"}], "caller": caller.client()}))
+/// For an application with the role and for a user with the scope alike; who it was is in the answer.
+async fn list(caller: Caller) -> Json<Value> {
+    let user = caller.claim("name");
+    Json(json!({"orders": [{"id": 1, "item": "tea"}, {"id": 2, "item": "ink"}], "caller": caller.client(), "user": user}))
 }
 
 async fn create(caller: Caller<WriteRole>) -> Json<Value> {
@@ -57,54 +50,55 @@ impl Api {
         clock: &OffsetClock,
         transport: Arc<dyn Transport>,
     ) -> Result<Self, DemoError> {
-        let clock: Arc<dyn Clock> = Arc::new(clock.clone());
-        let tenant = TenantSegment::from(cast.contoso);
-        let keys = RemoteKeys::from_authority(authority.host(), &tenant, EndpointVersion::V2, transport)?
-            .clock(Arc::clone(&clock))
-            .build();
-        let guard = Guard::builder(keys.clone().into(), &policy(authority, cast))?
-            .clock(clock)
-            .authorization_uri(authority.host().authorization_endpoint(cast.contoso, EndpointVersion::V2))
-            .build();
-        keys.ready().await?;
+        let policy = Policy {
+            app_roles: vec![READ.to_owned()],
+            scopes: vec![ORDERS_READ.to_owned()],
+            ..contosos_tokens(authority, cast, cast.resource_app)
+        };
+        let (guard, keys) = guard(authority, cast, &policy, clock, transport).await?;
         let app = GuardedRouter::new(guard.clone())
             .route("/orders", get(list))
-            .requires(Permission::any_app_role([READ]))
+            .requires(Permission::any_app_role([READ]).or(Permission::any_scope([ORDERS_READ])))
             .route("/orders", post(create))
             .requires(Permission::any_app_role([WRITE]))
             .into_router()?;
-        let tls = authority.server_tls(&["localhost"])?;
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await.map_err(DemoError::Listen)?;
-        let port = listener.local_addr().map_err(DemoError::Listen)?.port();
-        let (stop, mut stopping) = watch::channel(false);
-        let shutdown = async move {
-            let _ = stopping.wait_for(|stop| *stop).await;
-        };
-        let task = tokio::spawn(serve::https(listener, tls, app, serve::ServeLimits::default(), shutdown));
-        Ok(Self { orders: format!("https://localhost:{port}/orders"), guard, keys, stop, task })
+        let server = Server::start(authority, app).await?;
+        Ok(Self { orders: format!("{}/orders", server.origin), guard, keys, server })
     }
 
     /// Stops it.
     pub(crate) async fn stop(self) {
-        let _ = self.stop.send(true);
-        let _ = self.task.await;
+        self.server.stop().await;
     }
 }
 
-/// Contoso's tokens for this API, and no others. What a caller may do is for each route to say.
-fn policy(authority: &Authority, cast: &Cast) -> Policy {
+/// A guard for Contoso, with keys from the authority at hand.
+pub(super) async fn guard(
+    authority: &Authority,
+    cast: &Cast,
+    policy: &Policy,
+    clock: &OffsetClock,
+    transport: Arc<dyn Transport>,
+) -> Result<(Guard, RemoteKeys), DemoError> {
+    let clock: Arc<dyn Clock> = Arc::new(clock.clone());
+    let tenant = TenantSegment::from(cast.contoso);
+    let keys = RemoteKeys::from_authority(authority.host(), &tenant, EndpointVersion::V2, transport)?
+        .clock(Arc::clone(&clock))
+        .build();
+    let guard = Guard::builder(keys.clone().into(), policy)?
+        .clock(clock)
+        .authorization_uri(authority.host().authorization_endpoint(cast.contoso, EndpointVersion::V2))
+        .build();
+    keys.ready().await?;
+    Ok((guard, keys))
+}
+
+/// Contoso's tokens for one API, and no others. What a caller may do is for each route to say.
+pub(super) fn contosos_tokens(authority: &Authority, cast: &Cast, api: ClientId) -> Policy {
     Policy {
         tenants: vec![cast.contoso],
         issuers: vec![authority.host().issuer_v2("{tenantid}"), CloudProfile::GLOBAL.issuer_v1("{tenantid}")],
-        audiences: vec![cast.resource_app.to_string()],
-        versions: vec![TokenVersion::V1, TokenVersion::V2],
-        algorithms: vec![countersign_token::Algorithm::Rs256],
-        clock_skew_seconds: 60,
-        kinds: vec![TokenKind::App],
-        app_roles: vec![READ.to_owned()],
-        scopes: Vec::new(),
-        clients: None,
-        allow_without_permission: false,
+        audiences: vec![api.to_string()],
         ..Policy::default()
     }
 }

@@ -42,6 +42,10 @@ pub(crate) enum DemoError {
     Request(#[from] http::Error),
     #[error("the token cannot be looked into")]
     Token(#[from] crate::decode::DecodeError),
+    #[error("the browser could not go on")]
+    Browser(#[from] super::browser::BrowserError),
+    #[error("a page that was not expected: {0}")]
+    Page(String),
     #[error("an earlier step left no token to go on with")]
     NoToken,
     #[error("a background task ended early")]

@@ -11,7 +11,7 @@ use secrecy::ExposeSecret;
 use serde_json::json;
 use tempfile::TempDir;
 
-use super::cast::RESOURCE;
+use super::cast::{ALICE, RESOURCE};
 use super::narrate::Narrator;
 use super::world::World;
 use crate::error::CliError;
@@ -23,6 +23,7 @@ pub(crate) async fn until_stopped(narrator: &mut Narrator, world: &World) -> Res
     let ca = write(&folder, "ca.pem", world.authority.ca_pem())?;
     let secret = write(&folder, "client-secret.txt", world.cast.secret.expose_secret())?;
     let certificate = write(&folder, "client-certificate.pem", world.cast.pem.expose_secret())?;
+    let password = write(&folder, "alice-password.txt", world.cast.password.expose_secret())?;
     let origin = world.authority.host().origin();
     let orders = &world.api.orders;
     let portal = format!("{origin}/portal");
@@ -30,13 +31,16 @@ pub(crate) async fn until_stopped(narrator: &mut Narrator, world: &World) -> Res
     let scope = format!("{RESOURCE}/.default");
     let document = json!({"kept": {
         "authority": origin, "api": orders, "portal": portal, "ca": ca, "tenant": tenant, "client_id": client,
-        "scope": scope, "secret_file": secret, "certificate": certificate, "pid": std::process::id(),
+        "scope": scope, "secret_file": secret, "certificate": certificate,
+        "middle_api": world.middle.my_orders, "user": ALICE, "password_file": password, "pid": std::process::id(),
     }});
     let lines = [
         "Still running; Ctrl-C ends it and forgets everything.".to_owned(),
         format!("  authority  {origin}"),
         format!("  portal     {portal}"),
         format!("  API        {orders}"),
+        format!("  middle     {} (for users)", world.middle.my_orders),
+        format!("  person     {ALICE}, password in {password}"),
         format!("  CA         {ca}"),
         String::new(),
         "In another terminal:".to_owned(),

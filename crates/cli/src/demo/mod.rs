@@ -1,14 +1,19 @@
 //! `countersign demo`: the whole story over real HTTPS, in one process, each outcome checked.
 //!
 //! Nothing is staged: [`wire`] writes down what travels between a daemon ([`countersign_client`]), an authority
-//! ([`countersign_authority`]) and an API behind [`countersign_guard`], and a step is `ok` only if what came back is, letter
-//! for letter, what [`steps`] says it must be.
+//! ([`countersign_authority`]) and an API behind [`countersign_guard`], and then between a person's [`browser`], a web app,
+//! an API in the [`middle`] and that same API. A step is `ok` only if what came back is, letter for letter, what [`steps`]
+//! says it must be.
 
 mod api;
+mod browser;
 mod cast;
 mod error;
 mod keep;
+mod middle;
 mod narrate;
+mod person;
+mod server;
 mod step;
 mod steps;
 mod wire;
@@ -25,7 +30,7 @@ use crate::error::CliError;
 use crate::exit::Exit;
 use crate::runtime;
 
-/// Play the whole story over real HTTPS: authority, API and daemon, each step shown and checked
+/// Play the whole story over real HTTPS: daemon, APIs, authority and a person, each step shown
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Exit status: 0 only if every step came out as it should.

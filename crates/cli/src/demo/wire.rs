@@ -7,11 +7,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use countersign_discovery::{BoxFuture, Limits, Transport, TransportError};
+use countersign_protocol::Challenge;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderName, Request, Response, StatusCode};
 use serde::Serialize;
 use serde_json::Value;
 
+use super::browser;
 use crate::decode;
 
 /// One request and its response.
@@ -47,7 +49,8 @@ fn number<S: serde::Serializer>(status: &StatusCode, serializer: S) -> Result<S:
 /// Sends through another transport and remembers what passed.
 pub(crate) struct Recorder {
     inner: Arc<dyn Transport>,
-    exchanges: Arc<Mutex<Vec<Exchange>>>,
+    /// In the order in which they began; none where no response has come.
+    exchanges: Arc<Mutex<Vec<Option<Exchange>>>>,
 }
 
 impl fmt::Debug for Recorder {
@@ -63,7 +66,8 @@ impl Recorder {
 
     /// What passed since the last call.
     pub(crate) fn take(&self) -> Vec<Exchange> {
-        std::mem::take(&mut *self.exchanges.lock().unwrap_or_else(PoisonError::into_inner))
+        let passed = std::mem::take(&mut *self.exchanges.lock().unwrap_or_else(PoisonError::into_inner));
+        passed.into_iter().flatten().collect()
     }
 }
 
@@ -73,22 +77,32 @@ impl Transport for Recorder {
         request: Request<Bytes>,
         limits: Limits,
     ) -> BoxFuture<'static, Result<Response<Bytes>, TransportError>> {
-        let (method, url) = (request.method().to_string(), request.uri().to_string());
+        let method = request.method().to_string();
+        let url = request.uri().to_string();
+        let url = url.split_once('?').map_or(url.as_str(), |(address, _)| address).to_owned();
         let sent = sent_fields(&request);
         let exchanges = Arc::clone(&self.exchanges);
+        let place = {
+            let mut exchanges = exchanges.lock().unwrap_or_else(PoisonError::into_inner);
+            exchanges.push(None);
+            exchanges.len() - 1
+        };
         let response = self.inner.send(request, limits);
         Box::pin(async move {
             let response = response.await?;
             let received = received_fields(&response);
             let exchange = Exchange { method, url, sent, status: response.status(), received };
-            exchanges.lock().unwrap_or_else(PoisonError::into_inner).push(exchange);
+            // The place is gone if somebody has taken what passed meanwhile.
+            if let Some(place) = exchanges.lock().unwrap_or_else(PoisonError::into_inner).get_mut(place) {
+                *place = Some(exchange);
+            }
             Ok(response)
         })
     }
 }
 
 fn sent_fields(request: &Request<Bytes>) -> Vec<Field> {
-    let mut fields = Vec::new();
+    let mut fields = form_fields(request.uri().query().unwrap_or_default().as_bytes());
     if let Some(value) = text(request.headers(), AUTHORIZATION) {
         fields.push(Field::new("Authorization", masked_header(value)));
     }
@@ -105,6 +119,13 @@ fn received_fields(response: &Response<Bytes>) -> Vec<Field> {
     let mut fields = Vec::new();
     if let Some(value) = text(response.headers(), WWW_AUTHENTICATE) {
         fields.push(Field::new("WWW-Authenticate", value));
+        let claims = Challenge::bearer(value).and_then(|challenge| challenge.claims());
+        fields.extend(claims.map(|claims| Field::new("  its claims", claims)));
+    }
+    if text(response.headers(), CONTENT_TYPE).is_some_and(|kind| kind.starts_with("text/html")) {
+        let html = String::from_utf8_lossy(response.body());
+        fields.push(Field::new("page", browser::heading(&html)));
+        return fields;
     }
     match serde_json::from_slice::<Value>(response.body()) {
         Ok(Value::Object(members)) => fields.extend(members.iter().map(|(name, value)| member(name, value))),
@@ -122,11 +143,17 @@ fn text(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
 fn member(name: &str, value: &Value) -> Field {
     let shown = match value {
         Value::String(text) if name.ends_with("token") => masked_token(text),
+        // Who signed in, in base64url; the id_token says it too.
+        Value::String(text) if name == "client_info" => format!("({} characters)", text.len()),
         Value::String(text) => text.clone(),
         other => other.to_string(),
     };
     Field::new(name, shown)
 }
+
+/// Fields whose value proves something, or lets somebody go on in another's place.
+const SECRETS: [&str; 8] =
+    ["client_secret", "password", "passwd", "code", "code_verifier", "refresh_token", "device_code", "flow"];
 
 /// The form's fields, decoded; what proves the client is masked.
 fn form_fields(body: &[u8]) -> Vec<Field> {
@@ -134,7 +161,8 @@ fn form_fields(body: &[u8]) -> Vec<Field> {
     for (name, value) in String::from_utf8_lossy(body).split('&').filter_map(|pair| pair.split_once('=')) {
         let value = percent_decoded(value);
         match name {
-            "client_secret" => {
+            "assertion" => fields.push(Field::new(name, masked_token(&value))),
+            _ if SECRETS.contains(&name) => {
                 fields.push(Field::new(name, format!("({} characters, not shown)", value.chars().count())));
             }
             "client_assertion" => fields.extend(assertion_fields(&value)),
@@ -173,8 +201,12 @@ fn assertion_fields(assertion: &str) -> Vec<Field> {
     fields
 }
 
-/// The first characters, which are the same in every token, and the length.
+/// The first characters, which are the same in every token, and the length. Of what is no token, as a refresh token is
+/// none to us, the length alone.
 fn masked_token(token: &str) -> String {
+    if !token.starts_with("eyJ") {
+        return format!("({} characters, not shown)", token.len());
+    }
     format!("{}… ({} characters)", token.chars().take(10).collect::<String>(), token.len())
 }
 
@@ -211,6 +243,24 @@ mod tests {
 
     fn block_on<T>(work: impl Future<Output = T>) -> T {
         tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(work)
+    }
+
+    #[test]
+    fn what_a_person_types_and_what_a_browser_carries_is_not_written_down() {
+        let body = "flow=sealed&login=alice&passwd=hunter2&assertion=eyJhbGciOiusers&refresh_token=0.AXrt&code_verifier=verify";
+        let request = Request::post("https://localhost/login?code=topsecret&state=s")
+            .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .header("cookie", "session=cookiecookie")
+            .body(body.into())
+            .unwrap();
+        let exchange = block_on(record(request));
+        assert_eq!(exchange.url, "https://localhost/login");
+        let text = serde_json::to_string(&exchange).unwrap();
+        for secret in ["sealed", "hunter2", "users", "AXrt", "verify\"", "topsecret", "cookiecookie"] {
+            assert!(!text.contains(secret), "{secret} in {text}");
+        }
+        assert!(exchange.sent.contains(&Field::new("login", "alice")));
+        assert!(exchange.sent.contains(&Field::new("code", "(9 characters, not shown)")));
     }
 
     #[test]

@@ -15,13 +15,17 @@ use http::{HeaderValue, Method, Request, Response};
 use super::api::Api;
 use super::cast::Cast;
 use super::error::DemoError;
+use super::middle::Middle;
+use super::person::Person;
 use super::wire::Recorder;
 
-/// The authority, the API, the daemon, and the clock that they share.
+/// The authority, the APIs, the daemon, the person, and the clock that they share.
 pub(crate) struct World {
     pub(crate) cast: Cast,
     pub(crate) authority: Authority,
     pub(crate) api: Api,
+    pub(crate) middle: Middle,
+    pub(crate) alice: Person,
     pub(crate) clock: OffsetClock,
     pub(crate) wire: Arc<Recorder>,
     /// The token of the first acquisition, with which later steps go on.
@@ -31,7 +35,7 @@ pub(crate) struct World {
 const LIMITS: Limits = Limits { timeout: Duration::from_secs(10), max_body_bytes: 256 * 1024 };
 
 impl World {
-    /// Starts authority and API.
+    /// Starts authority and APIs.
     pub(crate) async fn start() -> Result<Self, DemoError> {
         let clock = OffsetClock::default();
         let cast = Cast::assemble(&SystemRandomness).await?;
@@ -40,8 +44,12 @@ impl World {
         let transport = HttpsTransport::builder().only_roots_pem(authority.ca_pem().as_bytes())?.build()?;
         let transport: Arc<dyn Transport> = Arc::new(transport);
         let api = Api::start(&authority, &cast, &clock, Arc::clone(&transport)).await?;
-        let wire = Arc::new(Recorder::around(transport));
-        Ok(Self { cast, authority, api, clock, wire, token: None })
+        let wire = Arc::new(Recorder::around(Arc::clone(&transport)));
+        let sent: Arc<dyn Transport> = Arc::clone(&wire) as _;
+        let orders = api.orders.clone();
+        let middle = Middle::start(&authority, &cast, &clock, transport, Arc::clone(&sent), orders).await?;
+        let alice = Person::alice(&authority, &cast, &clock, sent)?;
+        Ok(Self { cast, authority, api, middle, alice, clock, wire, token: None })
     }
 
     /// The daemon with its secret, in one tenant.
@@ -102,6 +110,17 @@ impl World {
         Ok(self.wire.send(request.body(body)?, LIMITS).await?)
     }
 
+    /// A request of any method with a token to any address.
+    pub(crate) async fn call_with(
+        &self,
+        method: Method,
+        url: &str,
+        token: &AccessToken,
+    ) -> Result<Response<Bytes>, DemoError> {
+        let request = Request::builder().method(method).uri(url).header(AUTHORIZATION, token.authorization().clone());
+        Ok(self.wire.send(request.body(Bytes::new())?, LIMITS).await?)
+    }
+
     /// A request without credentials to the authority.
     pub(crate) async fn fetch(&self, url: &str) -> Result<Response<Bytes>, DemoError> {
         Ok(self.wire.send(Request::get(url).body(Bytes::new())?, LIMITS).await?)
@@ -110,6 +129,7 @@ impl World {
     /// Stops everything, without waiting long for connections that idle.
     pub(crate) async fn stop(self) {
         let stopping = async {
+            self.middle.stop().await;
             self.api.stop().await;
             self.authority.shutdown().await;
         };

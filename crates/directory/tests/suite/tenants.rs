@@ -87,10 +87,13 @@ pub(crate) async fn the_token_exchange_is_in_every_tenant(directory: impl Direct
     let here = tx.service_principal(id(CONTOSO), TOKEN_EXCHANGE).await.unwrap().unwrap();
     let there = tx.service_principal(id(FABRIKAM), TOKEN_EXCHANGE).await.unwrap().unwrap();
     assert_ne!(here.object_id, there.object_id);
-    for text in ["api://AzureADTokenExchange", "api://AzureADTokenExchangeChina", "FB60F99C-7a34-4190-8149-302f77469936"] {
+    for text in
+        ["api://AzureADTokenExchange", "api://AzureADTokenExchangeChina", "FB60F99C-7a34-4190-8149-302f77469936"]
+    {
         assert_eq!(tx.resource(id(CONTOSO), text).await.unwrap().as_ref(), Some(&here), "{text}");
     }
-    assert_eq!(tx.application(TOKEN_EXCHANGE).await.unwrap().as_ref(), Some(token_exchange()));
+    let application = tx.application(TOKEN_EXCHANGE).await.unwrap().unwrap();
+    assert_eq!(application.document(), token_exchange().document());
     // Nobody else takes its place or its names.
     let refused = tx.insert_application(token_exchange()).await.unwrap_err();
     assert!(matches!(refused, StoreError::AlreadyExists(Record::Application)), "{refused:?}");

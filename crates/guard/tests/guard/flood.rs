@@ -93,7 +93,7 @@ async fn e13_garbage_never_enters_the_cache() {
     let (signed, signature) = good.rsplit_once('.').unwrap();
     for number in 0..10_000_usize {
         let noise = randomness.base64url(24);
-        // Garbage; genuine tokens altered; forgeries that hash like the genuine one, since its tail is all that is hashed.
+        // Garbage; genuine tokens altered; forgeries that end like the genuine one.
         let token = match number % 4 {
             0 => noise,
             1 => format!("{signed}.{}{}", noise, &signature[noise.len()..]),

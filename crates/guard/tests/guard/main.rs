@@ -6,14 +6,21 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod authorities;
+mod bound;
+mod bypass;
 mod cache;
 mod challenges;
+mod claims_challenges;
 mod decision_log;
 mod extractors;
 mod flood;
 mod forged;
+mod hooks;
 mod keys;
 mod kit;
 mod layer;
 mod outages;
+mod policy_file;
 mod router;
+mod rules;

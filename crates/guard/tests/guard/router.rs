@@ -100,13 +100,7 @@ fn a_route_whose_callers_the_policy_shuts_out_does_not_start() {
         GuardedRouter::<()>::new(guard).route("/orders", get(handler)).requires(permission).into_router().map(|_| ())
     };
     let shut = Err(StartError::NobodyGetsIn(vec!["/orders".to_owned()]));
-    let bare = Permission {
-        kinds: vec![TokenKind::App],
-        app_roles: Vec::new(),
-        scopes: Vec::new(),
-        clients: None,
-        allow_without_permission: true,
-    };
+    let bare = Permission { kinds: vec![TokenKind::App], allow_without_permission: true, ..Permission::default() };
     let one = json!({"clients": [CLIENT]});
     assert_eq!(start(json!({"kinds": ["user"]}), read()), shut);
     assert_eq!(start(json!({"kinds": ["user"]}), Permission::any_scope(["access_as_user"])), Ok(()));
@@ -146,9 +140,9 @@ fn the_listing_can_be_diffed() {
         })
         .open("/health", "the load balancer has no token", get(handler));
     let expected = [
-        r#"/orders: kinds [App, User], app_roles ["Resource.Read"], scopes ["access_as_user"], clients any"#,
-        r#"/orders/{id}: kinds [App], app_roles ["Resource.Write"], scopes [], clients [8c0bfd2e-1f7a-4f2c-8a69-7a3f6d7d2b55, f3b1c0de-5a77-4d0e-8b1c-9d2e4f60a713]"#,
-        "/bare: kinds [App], app_roles [], scopes [], clients [8c0bfd2e-1f7a-4f2c-8a69-7a3f6d7d2b55], without permission too",
+        r#"/orders: {"kinds":["app","user"],"app_roles":["Resource.Read"],"scopes":["access_as_user"]}"#,
+        r#"/orders/{id}: {"kinds":["app"],"app_roles":["Resource.Write"],"clients":["8c0bfd2e-1f7a-4f2c-8a69-7a3f6d7d2b55","f3b1c0de-5a77-4d0e-8b1c-9d2e4f60a713"]}"#,
+        r#"/bare: {"kinds":["app"],"clients":["8c0bfd2e-1f7a-4f2c-8a69-7a3f6d7d2b55"],"allow_without_permission":true}"#,
         "/health: open (the load balancer has no token)",
     ];
     assert_eq!(router.listing(), expected);

@@ -10,6 +10,7 @@ mod permission;
 mod validator;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -220,6 +221,7 @@ impl Policy {
             clock_skew_seconds: i64::from(self.clock_skew_seconds),
             permission: self.permission().checked()?,
             permissions: self.named_permissions()?,
+            source: Arc::new(self.clone()),
         })
     }
 

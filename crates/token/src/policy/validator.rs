@@ -1,8 +1,9 @@
 //! [`Validator`]: a checked policy, ready to be applied.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use super::Permission;
+use super::{Permission, Policy};
 use crate::claims::Fields;
 use crate::issuer::IssuerTemplate;
 use crate::{Algorithm, Claims, NumericDate, Rejection, TenantId, TokenVersion};
@@ -22,6 +23,7 @@ pub struct Validator {
     pub(crate) clock_skew_seconds: i64,
     pub(super) permission: Permission,
     pub(super) permissions: BTreeMap<String, Permission>,
+    pub(super) source: Arc<Policy>,
 }
 
 impl Validator {
@@ -29,6 +31,12 @@ impl Validator {
     #[must_use]
     pub fn permission(&self) -> &Permission {
         &self.permission
+    }
+
+    /// The policy that was checked.
+    #[must_use]
+    pub fn policy(&self) -> &Policy {
+        &self.source
     }
 
     /// A permission that the policy names, for the routes that say so.

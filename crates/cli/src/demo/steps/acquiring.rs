@@ -13,11 +13,11 @@ use crate::demo::step::{Detail, Scene};
 use crate::demo::world::World;
 
 /// The claims of a token, unverified: the demo looks on; verifying is the API's business.
-fn claims(token: &AccessToken) -> Result<Map<String, Value>, DemoError> {
+pub(super) fn claims(token: &AccessToken) -> Result<Map<String, Value>, DemoError> {
     Ok(decode::decode(token.secret())?.claims)
 }
 
-fn text(claims: &Map<String, Value>, name: &str) -> String {
+pub(super) fn text(claims: &Map<String, Value>, name: &str) -> String {
     claims.get(name).and_then(Value::as_str).unwrap_or("none").to_owned()
 }
 

@@ -2,6 +2,7 @@
 
 mod acquiring;
 mod calling;
+mod person;
 mod rollover;
 mod setting;
 
@@ -67,8 +68,9 @@ pub(crate) const STEPS: &[Step] = &[
         name: "other_tenant",
         title: "With a token from another tenant",
         story: "Fabrikam is another company with the same authority. There, too, the daemon is known and was granted the \
-                role. Everything about this token is right, but this API serves Contoso only.",
-        expected: "401 tenant_not_allowed",
+                role. But here each tenant signs with keys of its own, and an API that serves Contoso only fetches no others. \
+                (Entra's tenants share keys: there the tenant's id in the token would tell.)",
+        expected: "401 unknown_key",
         play: |world| Box::pin(calling::other_tenant(world)),
     },
     Step {
@@ -117,6 +119,80 @@ pub(crate) const STEPS: &[Step] = &[
                 fetches the keys anew, once, and lets the token in. Nobody restarts anything.",
         expected: "unknown key, API 200",
         play: |world| Box::pin(rollover::play(world)),
+    },
+    Step {
+        name: "person",
+        title: "A person, a web app and a middle tier",
+        story: "So far no person was there. Alice works at Contoso. She uses DemoWebApp, which shows her orders; it asks \
+                DemoMiddleApp for them, an API that anybody calls in a person's name or not at all; and that one asks \
+                DemoResourceApp.",
+        expected: "2 applications, 2 for Contoso alone",
+        play: |world| Box::pin(person::introduced(world)),
+    },
+    Step {
+        name: "sign_in",
+        title: "Alice signs in and consents",
+        story: "The web app sends her browser to the authority, which asks for name and password; the web app never sees \
+                them. Then it shows her what the web app wants to do for her, and what the middle tier wants to do in turn, \
+                and she agrees. The browser comes back with a code, the web app exchanges it for a token.",
+        expected: "consented, scp access_as_user",
+        play: |world| Box::pin(person::signs_in(world)),
+    },
+    Step {
+        name: "token_handed_on",
+        title: "Her token at the wrong API",
+        story: "The token is for the middle tier. Handed on as it is, it opens nothing: each API has its own audience, or \
+                each could use its callers' tokens at the others.",
+        expected: "401 audience_mismatch",
+        play: |world| Box::pin(person::handed_on(world)),
+    },
+    Step {
+        name: "on_behalf_of",
+        title: "On behalf of Alice",
+        story: "The middle tier checks her token and its scope. Then it shows the authority that token and its own secret, \
+                and gets one for the next API: for Alice still, and through the middle tier. The next API sees both names.",
+        expected: "200, Alice through the middle tier",
+        play: |world| Box::pin(person::on_behalf_of(world)),
+    },
+    Step {
+        name: "no_person",
+        title: "Nobody's token at the middle tier",
+        story: "The daemon has a genuine token for the middle tier too, as any application of the tenant gets one. But no \
+                person stands behind it, and the middle tier takes persons' tokens only.",
+        expected: "403 kind_not_allowed",
+        play: |world| Box::pin(person::without_a_user(world)),
+    },
+    Step {
+        name: "silent_renewal",
+        title: "A renewal that nobody notices",
+        story: "Two hours later (the clocks are moved on) her token is over. The web app shows the refresh token that came \
+                with it and has a new one. Alice is not asked anything.",
+        expected: "401, then 200, Alice through the middle tier",
+        play: |world| Box::pin(person::silently_renewed(world)),
+    },
+    Step {
+        name: "sessions_revoked",
+        title: "Alice ends all her sessions",
+        story: "A laptop was stolen: Alice has all her sessions ended, at Microsoft Graph. Her token for Graph would live \
+                for a day; Graph refuses it at once, and says with a claims challenge what a token must be to be taken.",
+        expected: "200, 200, 401 with a claims challenge",
+        play: |world| Box::pin(person::revoked(world)),
+    },
+    Step {
+        name: "claims_challenge",
+        title: "The challenge is answered",
+        story: "The web app asks for a token with those claims. The refresh token is revoked as well, so the authority wants \
+                to see Alice herself. She signs in anew, and the new token is taken. The thief cannot.",
+        expected: "AADSTS50173, signed in anew, 200 Alice",
+        play: |world| Box::pin(person::challenge_answered(world)),
+    },
+    Step {
+        name: "other_company",
+        title: "Somebody of another company",
+        story: "Dora works at Fabrikam, with the same authority. The web app is registered for Contoso's people alone, and \
+                the authority turns her away before the web app hears of her.",
+        expected: "AADSTS50020",
+        play: |world| Box::pin(person::of_another_company(world)),
     },
 ];
 

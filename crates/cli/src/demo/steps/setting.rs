@@ -37,7 +37,7 @@ fn shorten(members: &mut Vec<Field>) {
 
 pub(super) async fn registrations(world: &mut World) -> Result<Scene, DemoError> {
     let cast = &world.cast;
-    let registrations = cast.registrations();
+    let registrations = cast.registrations([cast.resource_app, cast.client_app]);
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let mut fields = Vec::new();
     let mut roles = 0;
