@@ -1,5 +1,5 @@
-//! What the tests need: PostgreSQL; for the real clients a Python with its packages, a Node with its, Microsoft's Rust
-//! client; cargo-deny.
+//! What the tests need: PostgreSQL; Chromium; for the real clients a Python with its packages, a Node with its, Microsoft's
+//! Rust client, and those for Go and Java where Go and Java are; cargo-deny.
 //!
 //! Everything goes into `conformance/.environment` and is pinned by a checked-in file; only what the system's own package
 //! manager must provide is installed outside, by apt-get on Debian and its kin. Each part is skipped when it is there
@@ -28,7 +28,8 @@ pub(crate) fn run() -> ExitCode {
 
 /// Installs what is missing.
 pub(crate) fn install() -> Outcome {
-    let parts: [fn() -> Result<(), String>; 6] = [system_packages, postgresql, python, node, rust_client, deny];
+    let parts: [fn() -> Result<(), String>; 10] =
+        [system_packages, postgresql, redis, chromium, python, node, rust_client, go_clients, java_client, deny];
     parts.into_iter().try_for_each(|part| part()).into()
 }
 
@@ -81,6 +82,27 @@ fn postgresql() -> Result<(), String> {
     let installed = apt_get(&[&install[..], &["postgresql"]].concat());
     run_command(as_root("sed", &["-i", &format!("/{MARK}/d"), CONFIGURATION]))?;
     installed
+}
+
+/// The tests start a server of their own on a free port. Where a machine has systemd, Debian's package starts one besides,
+/// on loopback.
+fn redis() -> Result<(), String> {
+    if probe(with(command("redis-server"), &["--version"])).0 {
+        return Ok(());
+    }
+    println!("    system packages: installing redis-server, some seconds");
+    apt_get(&["update", "-q"])?;
+    apt_get(&["install", "-q", "-y", "--no-install-recommends", "redis-server"])
+}
+
+/// People's pages are looked at in it. Debian's package brings no service along.
+fn chromium() -> Result<(), String> {
+    if ["chromium", "chromium-browser", "google-chrome"].iter().any(|name| probe(with(command(name), &["--version"])).0) {
+        return Ok(());
+    }
+    println!("    system packages: installing chromium, about a minute");
+    apt_get(&["update", "-q"])?;
+    apt_get(&["install", "-q", "-y", "--no-install-recommends", "chromium"])
 }
 
 fn apt_get(arguments: &[&str]) -> Result<(), String> {
@@ -153,6 +175,38 @@ fn rust_client() -> Result<(), String> {
     let target = text(&folder().join("rust"));
     let manifest = "conformance/clients/rust/Cargo.toml";
     run_command(cargo(&["build", "--locked", "--manifest-path", manifest, "--target-dir", &target]))
+}
+
+/// Go's own caches make a second build cost a second. A machine without Go does without its clients; their tests say so.
+fn go_clients() -> Result<(), String> {
+    let made = folder().join("go-clients");
+    if !probe(with(command("go"), &["version"])).0 {
+        println!("    go: skipped, Go is not installed");
+        return Ok(());
+    }
+    println!("    go: building Microsoft's clients, about a minute the first time");
+    let mut build = with(command("go"), &["build", "-mod=readonly", "-trimpath", "-o", &text(&made), "."]);
+    build.current_dir(root().join("conformance/clients/go"));
+    run_command(build)
+}
+
+/// The launcher compiles the program itself, so what is installed are the libraries. As for Go, a machine without a Java
+/// of 17 or later and Maven does without.
+fn java_client() -> Result<(), String> {
+    let usable = |program: &str, argument| probe(with(command(program), &[argument])).0;
+    if !(usable("javac", "-version") && usable("java", "-version") && usable("mvn", "-version")) {
+        println!("    java: skipped, Java (with its compiler) or Maven is not installed");
+        return Ok(());
+    }
+    let libraries = folder().join("java");
+    let pins = read("conformance/clients/java/pom.xml")?;
+    once("java", &libraries, &pins, "installing the packages, a few seconds", || {
+        let mut maven = command("mvn");
+        maven.current_dir(root().join("conformance/clients/java"));
+        maven.arg(format!("-Dmaven.repo.local={}", folder().join("maven").display()));
+        maven.arg(format!("-DoutputDirectory={}", libraries.display()));
+        run_command(with(maven, &["-q", "-B", "-ntp", "dependency:copy-dependencies", "-DincludeScope=runtime"]))
+    })
 }
 
 fn deny() -> Result<(), String> {

@@ -20,7 +20,7 @@ const USAGE: &str = "\
 cargo xtask COMMAND
 
   test [STEP…]         everything that CI checks; with names, only those steps (`cargo xtask test --list`)
-  environment          install what the tests need (PostgreSQL, Python, Node, cargo-deny), nothing else
+  environment          install what the tests need (PostgreSQL, Chromium, Python, Node, …), nothing else
   pages --out DIR      every page of the authority as HTML and as pictures, in two sizes, light and dark
   bench [NAME…]        every benchmark with a figure to keep, in one go; with names, only those
 

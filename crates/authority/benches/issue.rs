@@ -78,7 +78,7 @@ fn measure() {
             (
                 "tokens by secret, over the wire",
                 Box::new(|| {
-                    counted(&issuing, &mut || times.borrow_mut().extend(runtime.block_on(tokens(&mut connections))))
+                    counted(&issuing, &mut || times.borrow_mut().extend(runtime.block_on(tokens(&mut connections))));
                 }),
             ),
         ],

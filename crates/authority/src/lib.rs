@@ -4,8 +4,9 @@
 //! loopback unless told otherwise, over TLS with a certificate of its own local CA, and keeps what it knows in a
 //! [`countersign_directory`] store.
 //!
-//! What it refuses: plain HTTP, bodies over 64 kB, headers over 16 kB, and senders that take their time. A `Host` header
-//! never reaches an answer: issuers and endpoints name the configured origin. Errors are Entra's, JSON and never HTML.
+//! What it refuses: plain HTTP (managed identities are lent in the clear, on loopback and on request only), bodies over
+//! 64 kB, headers over 16 kB, and senders that take their time. A `Host` header never reaches an answer: issuers and
+//! endpoints name the configured origin. Errors are Entra's, JSON and never HTML.
 //!
 //! ```
 //! # tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {

@@ -148,6 +148,7 @@ impl CliError {
                 StartError::Load(_)
                 | StartError::Origin(_)
                 | StartError::Damaged { .. }
+                | StartError::ManagedIdentity { .. }
                 | StartError::Store(StoreError::Address(_)),
             ) => Exit::Usage,
             Self::Acquire(error) => acquire_exit(error),
@@ -171,6 +172,9 @@ impl CliError {
             Self::Acquire(error) => acquire_hint(error),
             Self::Exchange { cause, .. } => transport_hint(cause),
             Self::Keys(error) => transport_cause(error).and_then(transport_hint),
+            Self::Policy(PolicyError::UnknownPermission(_)) => {
+                Some("--permission names a member of the policy's \"permissions\"".to_owned())
+            }
             Self::Policy(_) => Some("see the example in 'countersign verify --help'".to_owned()),
             Self::NoToken(_) => Some("a token is three pieces of base64url parted by dots: eyJ….eyJ….…".to_owned()),
             Self::TransportSetup(HttpsTransportError::RootPem(_) | HttpsTransportError::NoRoot) => Some(
@@ -184,11 +188,12 @@ impl CliError {
                 "is the database running, and does --database (COUNTERSIGN_DATABASE_URL) name its host and port?"
                     .to_owned(),
             ),
-            Self::Pfx { cause: PfxError::Unreadable(_), password_given: true, .. } => {
-                Some("is this the container's password? the format does not tell a wrong one from a damaged file".into())
-            }
+            Self::Pfx { cause: PfxError::Unreadable(_), password_given: true, .. } => Some(
+                "is this the container's password? the format does not tell a wrong one from a damaged file".into(),
+            ),
             Self::Pfx { cause: PfxError::Unreadable(_), .. } => Some(
-                "if it has a password, give --certificate-password-file or set AZURE_CLIENT_CERTIFICATE_PASSWORD".into(),
+                "if it has a password, give --certificate-password-file or set AZURE_CLIENT_CERTIFICATE_PASSWORD"
+                    .into(),
             ),
             Self::Pfx { .. } => {
                 Some("export the certificate together with its private key, and no other key, into one PFX".into())
@@ -205,6 +210,14 @@ impl CliError {
             Self::Client(BuildError::TenantAlias) => {
                 Some("name one tenant with --tenant: its GUID, or a domain such as contoso.com".to_owned())
             }
+            _ => None,
+        }
+    }
+
+    /// The id under which the authority has the refused request in its log.
+    pub(crate) fn correlation_id(&self) -> Option<&str> {
+        match self {
+            Self::Acquire(error) => error.correlation_id(),
             _ => None,
         }
     }

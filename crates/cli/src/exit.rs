@@ -29,9 +29,12 @@ Exit status:
 
 Environment:
   AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_CLIENT_SECRET, AZURE_CLIENT_CERTIFICATE_PATH,
+  AZURE_CLIENT_CERTIFICATE_PASSWORD, AZURE_CLIENT_SEND_CERTIFICATE_CHAIN,
   AZURE_FEDERATED_TOKEN_FILE, AZURE_AUTHORITY_HOST
                          used where the flag is absent; a secret before a certificate before a
                          federated token
+  IDENTITY_ENDPOINT, MSI_ENDPOINT and others that Azure's platforms set
+                         where --managed-identity and --environment ask
   COUNTERSIGN_CA         roots to trust besides the system's (PEM), as --ca
   COUNTERSIGN_DATABASE_URL
                          the authority's PostgreSQL, as --database

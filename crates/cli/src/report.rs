@@ -14,6 +14,9 @@ pub(crate) fn failure(error: &CliError) -> Exit {
     }
     let mut out = anstream::stderr().lock();
     let _ = write_failure(&mut out, error, error.hint().as_deref());
+    if let Some(id) = error.correlation_id() {
+        let _ = write_lines(&mut out, "correlation id", id);
+    }
     error.exit()
 }
 

@@ -8,7 +8,7 @@ use std::io::{BufRead, BufReader};
 use serde_json::Value;
 use support::{Running, countersign, run, run_command};
 
-const STEPS: usize = 14;
+const STEPS: usize = 23;
 
 #[test]
 fn the_story_is_told_and_ends_in_a_table() {
@@ -20,7 +20,7 @@ fn the_story_is_told_and_ends_in_a_table() {
     for (index, row) in rows.iter().enumerate() {
         assert!(row.trim_start().starts_with(&(index + 1).to_string()) && row.ends_with("  ok"), "{row}");
     }
-    assert!(table.contains("All 14 steps came out as they should"), "{table}");
+    assert!(table.contains("All 23 steps came out as they should"), "{table}");
     for shown in [
         "/oauth2/v2.0/token",
         "/oauth2/token",
@@ -30,6 +30,11 @@ fn the_story_is_told_and_ends_in_a_table() {
         "AADSTS7000215",
         "audience: the API this token is for",
         "x5t#S256",
+        "urn:ietf:params:oauth:grant-type:jwt-bearer",
+        "Permissions requested",
+        "refresh_token",
+        "error=\"insufficient_claims\"",
+        "AADSTS50173",
     ] {
         assert!(story.contains(shown), "{shown} is not shown");
     }
@@ -49,16 +54,43 @@ fn programs_get_one_line_a_step_and_no_secret() {
     assert_eq!((&lines[STEPS]["ok"], &lines[STEPS]["failed"]), (&Value::from(true), &Value::Array(vec![])));
     // Every token begins alike and is cut; no whole one, and no assertion, is in the output.
     for word in run.stdout.split(|character: char| !character.is_ascii_graphic() || "\",\\".contains(character)) {
-        assert!(!(word.starts_with("eyJ") && word.len() > 20), "{word}");
+        // The claims of a challenge are base64 too, and no secret: no dots.
+        assert!(!(word.starts_with("eyJ") && word.len() > 20 && word.contains('.')), "{word}");
     }
-    let secrets: Vec<&Value> = lines
-        .iter()
-        .flat_map(|line| line["exchanges"].as_array().into_iter().flatten())
-        .flat_map(|exchange| exchange["sent"].as_array().unwrap())
-        .filter(|field| field["name"] == "client_secret")
-        .map(|field| &field["value"])
-        .collect();
+    let sent = |name: &str| -> Vec<&str> {
+        lines
+            .iter()
+            .flat_map(|line| line["exchanges"].as_array().into_iter().flatten())
+            .flat_map(|exchange| exchange["sent"].as_array().unwrap())
+            .filter(|field| field["name"] == name)
+            .map(|field| field["value"].as_str().unwrap())
+            .collect()
+    };
+    let secrets = sent("client_secret");
     assert!(!secrets.is_empty() && secrets.iter().all(|value| *value == "(40 characters, not shown)"), "{secrets:?}");
+    for name in ["passwd", "flow", "code", "code_verifier", "refresh_token"] {
+        let values = sent(name);
+        assert!(
+            !values.is_empty() && values.iter().all(|value| value.ends_with(" characters, not shown)")),
+            "{values:?}"
+        );
+    }
+    // What a person meets, by the names that programs hold on to.
+    let names: Vec<&str> = lines[..STEPS].iter().map(|line| line["name"].as_str().unwrap()).collect();
+    assert_eq!(
+        names[14..],
+        [
+            "person",
+            "sign_in",
+            "token_handed_on",
+            "on_behalf_of",
+            "no_person",
+            "silent_renewal",
+            "sessions_revoked",
+            "claims_challenge",
+            "other_company",
+        ]
+    );
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 
 use serde_json::Value;
-use support::{Running, countersign, run};
+use support::{Running, countersign, run, run_command};
 
 const TENANT: &str = "6babcaad-604b-40ac-a9d7-9fd97c0b779f";
 const IDENTITY: &str = "5a1d0e2b-64c1-4a7e-9f2f-3c2b1a0d9e8f";
@@ -58,6 +58,18 @@ fn an_identity_is_lent_by_client_id_and_by_name() {
         assert!(get(imds, &target, &format!("X-IDENTITY-HEADER: {header}")).contains("\"access_token\":\"eyJ"));
         assert!(!get(imds, &target, "Metadata: true").contains("access_token"));
     }
+    // Our own client finds it as any other does.
+    let mut token = countersign(&["token", "--managed-identity", "--resource", "https://graph.microsoft.com"]);
+    let variables = [("imds", "AZURE_POD_IDENTITY_AUTHORITY_HOST")];
+    let in_app_service = [("identity_endpoint", "IDENTITY_ENDPOINT"), ("identity_header", "IDENTITY_HEADER")];
+    for variables in [&variables[..], &in_app_service] {
+        token.env_clear();
+        for (member, variable) in variables {
+            token.env(variable, identities[0][member].as_str().unwrap());
+        }
+        let printed = run_command(&mut token);
+        assert_eq!((printed.status, printed.stdout.trim().split('.').count()), (0, 3), "{printed:?}");
+    }
     drop(authority);
 }
 
@@ -84,6 +96,7 @@ fn what_cannot_be_lent_is_misuse_or_stops_the_start() {
         ("somebody-else", "no service principal has this name"),
     ] {
         let refused = attempt(identity);
-        assert!(refused.status != 0 && refused.stderr.contains(why), "{refused:?}");
+        assert_eq!(refused.status, 2, "{refused:?}");
+        assert!(refused.stderr.contains(why), "{}", refused.stderr);
     }
 }

@@ -202,3 +202,68 @@ fn without_keys_or_rules_nothing_is_decided() {
     assert!(failure.stderr.starts_with("error: --audience is missing\n"), "{}", failure.stderr);
     assert_eq!(run(&["verify", "--jwks", "keys.json", "x"]).status, 2, "keys without a policy");
 }
+
+/// Every member of the policy that is about the caller, by a file and a token that lacks it.
+#[test]
+fn the_whole_shape_of_a_policy_is_kept() {
+    let files = Files::new();
+    let policy = |members: Value| {
+        let mut policy: Value = serde_json::from_slice(&std::fs::read(files.path("policy.json")).unwrap()).unwrap();
+        policy.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
+        std::fs::write(files.path("policy.json"), policy.to_string()).unwrap();
+    };
+    let good = token(&claims());
+    let reason = |token: &str| verify(&files, &["--json", token], b"").json_lines()[0]["reason"].clone();
+    let original = std::fs::read(files.path("policy.json")).unwrap();
+    let user = {
+        let mut claims = claims();
+        claims.as_object_mut().unwrap().remove("roles");
+        claims["scp"] = json!("access_as_user");
+        claims["idtyp"] = json!("user");
+        claims
+    };
+    let users = json!({"scopes": ["access_as_user"]});
+    let cases = [
+        (json!({"all_app_roles": ["Resource.Read", "Resource.Write"]}), token(&claims()), "role_missing"),
+        (json!({"clients": ["00000000-0000-4000-8000-000000000000"]}), good.clone(), "client_not_allowed"),
+        (json!({"client_authentication": ["certificate"]}), good.clone(), "client_authentication_not_allowed"),
+        (json!({"kinds": ["user"]}), good.clone(), "kind_not_allowed"),
+        (json!({"all_scopes": ["access_as_user", "more"]}), token(&user), "scope_missing"),
+        (json!({"groups": ["44444444-4444-4444-8444-444444444444"]}), token(&user), "group_missing"),
+        (json!({"acrs": ["c1"]}), token(&user), "authentication_context_missing"),
+        (
+            json!({"guests": "refuse"}),
+            token(&{
+                let mut guest = user.clone();
+                guest["acct"] = json!(1);
+                guest
+            }),
+            "guest_not_allowed",
+        ),
+        (json!({}), token(&user), "ok"),
+    ];
+    for (members, token, expected) in cases {
+        std::fs::write(files.path("policy.json"), &original).unwrap();
+        policy(users.clone());
+        policy(members.clone());
+        assert_eq!(reason(&token), expected, "{members}");
+    }
+}
+
+#[test]
+fn a_named_permission_is_asked_for_as_a_route_asks() {
+    let files = Files::new();
+    let mut policy: Value = serde_json::from_slice(&std::fs::read(files.path("policy.json")).unwrap()).unwrap();
+    policy["permissions"] =
+        json!({"write": {"app_roles": ["Resource.Write"]}, "read": {"app_roles": ["Resource.Read"]}});
+    std::fs::write(files.path("policy.json"), policy.to_string()).unwrap();
+    let good = token(&claims());
+    let refused = verify(&files, &["--json", "--permission", "write", &good], b"");
+    assert_eq!((refused.status, &refused.json_lines()[0]["reason"]), (1, &json!("role_missing")));
+    assert_eq!(verify(&files, &["--json", "--permission", "read", &good], b"").status, 0);
+    let writer = token_with("roles", json!(["Resource.Write"]));
+    assert_eq!(verify(&files, &["--json", "--permission", "write", &writer], b"").status, 0, "on top of who may call");
+    let unknown = verify(&files, &["--permission", "delete", &good], b"");
+    assert_eq!((unknown.status, unknown.stdout.as_str()), (2, ""));
+    assert!(unknown.stderr.contains("hint: --permission names a member"), "{}", unknown.stderr);
+}

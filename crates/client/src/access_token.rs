@@ -80,6 +80,25 @@ impl AccessToken {
         now < self.0.lifetime.usable_until
     }
 
+    pub(crate) fn lifetime(&self) -> Lifetime {
+        self.0.lifetime
+    }
+
+    /// Whether it is the same token, perhaps in another allocation.
+    pub(crate) fn same_as(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0) || self.0.header == other.0.header
+    }
+
+    /// Bytes that it takes in memory.
+    pub(crate) fn weight(&self) -> usize {
+        size_of::<Inner>() + self.0.header.len()
+    }
+
+    /// Puts a refresh off that could not even be tried; it does not count as failed.
+    pub(crate) fn postpone_refresh(&self, until: Timestamp) {
+        self.0.next_refresh.store(until.as_nanos(), Ordering::Relaxed);
+    }
+
     /// Whether a refresh is due: a comparison, and nothing more, on the way of every hit.
     pub(crate) fn refresh_due(&self, now: Timestamp) -> bool {
         now.as_nanos() >= self.0.next_refresh.load(Ordering::Relaxed)

@@ -2,48 +2,54 @@
 //!
 //! Each request runs in a task of its own that nobody's impatience can end; callers wait for its outcome, good or bad, and
 //! share it. Nobody waits for another question's request. A failed refresh is nobody's error while the old token lives;
-//! a failed first acquisition is everybody's who waited. Only an answer that says so by `Retry-After` (429 or 503) keeps
-//! the next caller from asking anew (`pitfalls` E05); without it a mended cause takes effect at once.
+//! a failed first acquisition is everybody's who waited. What keeps the next caller from asking anew is in `health.rs`;
+//! otherwise a mended cause takes effect at once.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use countersign_protocol::ScopeSet;
 use countersign_token::Timestamp;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
+use tokio::time::Instant;
+use tracing::Instrument as _;
 
 use crate::access_token::AccessToken;
 use crate::cache::Tokens;
 use crate::error::AcquireError;
 use crate::exchange::Exchange;
-use crate::key::{Key, Lookup};
+use crate::health::{Admission, HealthByEndpoint, PROBE_PAUSE, RETRY_AFTER_CAP, passed};
+use crate::key::Key;
 use crate::lifetime::fraction;
+use crate::question::{Granted, Question};
+use crate::sessions::{SessionId, Sessions};
+use crate::telemetry::{self, Reason};
 
 type Outcome = Result<AccessToken, AcquireError>;
 type Waiting = watch::Receiver<Option<Outcome>>;
-
-/// The longest `Retry-After` that is obeyed.
-const RETRY_AFTER_CAP: Duration = Duration::from_secs(3600);
 
 /// Tokens at hand and requests under way; several clients may share one.
 #[derive(Debug)]
 pub(crate) struct Store {
     pub(crate) tokens: Tokens,
+    pub(crate) sessions: Sessions,
+    pub(crate) health: HealthByEndpoint,
     pending: Mutex<PendingByKey>,
     flights: AtomicU64,
 }
 
 type PendingByKey = HashMap<Key, Pending, foldhash::fast::RandomState>;
 
+/// A request that is under way.
 #[derive(Debug)]
-enum Pending {
-    /// A request is under way.
-    Flight { number: u64, started: Timestamp, outcome: Waiting },
-    /// The authority asked to be left alone for a while.
-    Gate { since: Timestamp, duration: Duration, error: AcquireError },
+struct Pending {
+    number: u64,
+    started: Timestamp,
+    /// Shared with a second request for the same question, if one is sent while the circuit is open: whichever brings a
+    /// token first, everybody has it.
+    outcome: Arc<watch::Sender<Option<Outcome>>>,
 }
 
 /// What a caller without a token can do.
@@ -53,8 +59,14 @@ enum Next {
 }
 
 impl Store {
-    pub(crate) fn new(capacity: usize) -> Self {
-        Self { tokens: Tokens::new(capacity), pending: Mutex::default(), flights: AtomicU64::new(0) }
+    pub(crate) fn new(capacity: usize, max_bytes: Option<usize>) -> Self {
+        Self {
+            tokens: Tokens::new(capacity, max_bytes),
+            sessions: Sessions::default(),
+            health: HealthByEndpoint::default(),
+            pending: Mutex::default(),
+            flights: AtomicU64::new(0),
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, PendingByKey> {
@@ -62,29 +74,33 @@ impl Store {
         self.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Drops gates that have opened, so that keys which fail once do not stay for ever.
-    fn sweep(pending: &mut PendingByKey, now: Timestamp) {
-        pending.retain(|_, entry| match entry {
-            Pending::Flight { .. } => true,
-            Pending::Gate { since, duration, .. } => !passed(now, *since, *duration),
-        });
+    /// Forgets every token and every session.
+    pub(crate) fn clear(&self) {
+        let _writer = self.lock();
+        self.tokens.clear();
+        self.sessions.clear();
+    }
+
+    /// Ends a session and forgets its tokens.
+    pub(crate) fn end(&self, session: &SessionId, subject: &crate::key::Subject) -> bool {
+        let _writer = self.lock();
+        let ended = self.sessions.end(session);
+        self.tokens.forget(subject);
+        ended
+    }
+
+    /// Keeps what an answer brought that was not asked for by a flight.
+    pub(crate) fn keep(&self, key: Key, token: AccessToken, now: Timestamp) {
+        let _writer = self.lock();
+        self.tokens.keep(key, token, None, now);
     }
 }
 
-/// Whether `duration` has passed since `since`. A clock that was set back makes it so.
-fn passed(now: Timestamp, since: Timestamp, duration: Duration) -> bool {
-    now < since || now.saturating_duration_since(since) >= duration
-}
-
-/// From so many entries on, opened gates are swept out first, and no further gate is set up: memory is bounded even
-/// against an authority that throttles everything.
-const MAX_GATES: usize = 10_000;
-
 /// Gets the token of a question that the cache could not answer.
-pub(crate) async fn acquire(exchange: &Arc<Exchange>, lookup: Lookup<'_>) -> Outcome {
+pub(crate) async fn acquire(exchange: &Arc<Exchange>, question: Question) -> Outcome {
     // Twice, because the first wait may be for a request whose runtime was shut down under it.
     for _ in 0..2 {
-        match join_or_start(exchange, lookup) {
+        match join_or_start(exchange, &question) {
             Next::Done(outcome) => return outcome,
             Next::Wait(waiting) => {
                 if let Some(outcome) = wait(exchange, waiting).await {
@@ -97,49 +113,74 @@ pub(crate) async fn acquire(exchange: &Arc<Exchange>, lookup: Lookup<'_>) -> Out
 }
 
 /// Starts a refresh of `token` in the background, unless one is under way.
-pub(crate) fn refresh(exchange: &Arc<Exchange>, lookup: Lookup<'_>, token: &AccessToken, now: Timestamp) {
+pub(crate) fn refresh(exchange: &Arc<Exchange>, question: Question, token: &AccessToken, now: Timestamp) {
     if !token.claim_refresh(now, now.plus(exchange.overdue_after())) {
         return;
     }
-    let key = lookup.to_key();
+    let key = question.lookup(&exchange.identity).to_key();
     let mut pending = exchange.store.lock();
-    match pending.get(&key) {
-        Some(Pending::Flight { started, .. }) if !passed(now, *started, exchange.overdue_after()) => {}
-        Some(Pending::Gate { since, duration, .. }) if !passed(now, *since, *duration) => {}
-        _ => {
+    if pending.get(&key).is_some_and(|flight| !passed(now, flight.started, exchange.overdue_after())) {
+        return;
+    }
+    match exchange.health.admit(now, &*exchange.randomness) {
+        Err(refusal) => {
+            let pause = refusal.retry_after().unwrap_or(PROBE_PAUSE).max(PROBE_PAUSE);
+            token.postpone_refresh(now.plus(pause));
+        }
+        Ok(admission) => {
             // Without a runtime there is nobody to do it; the token serves on.
-            if let Some((task, runtime)) =
-                take_off(exchange, &mut pending, key, lookup.scopes, Some(token.clone()), now)
-            {
-                drop(pending);
+            let took_off = take_off(exchange, &mut pending, key, question, Some(token.clone()), &admission, now);
+            drop(pending);
+            if let Some((task, runtime)) = took_off {
                 runtime.spawn(task.run());
             }
         }
     }
 }
 
-fn join_or_start(exchange: &Arc<Exchange>, lookup: Lookup<'_>) -> Next {
+fn join_or_start(exchange: &Arc<Exchange>, question: &Question) -> Next {
     let now = exchange.clock.now();
-    let mut pending = exchange.store.lock();
+    let pending = exchange.store.lock();
     // A request may have landed between the look into the cache and the lock.
-    if let Some(token) = exchange.store.tokens.find(&lookup, now) {
+    if let Some(token) = exchange.at_hand(question, now) {
         return Next::Done(Ok(token));
     }
-    let key = lookup.to_key();
-    match pending.get(&key) {
-        Some(Pending::Flight { started, outcome, .. }) if !passed(now, *started, exchange.overdue_after()) => {
-            return Next::Wait(outcome.clone());
+    let kept_under = question.lookup(&exchange.identity).to_key();
+    let key = match &question.refused {
+        // Callers who answer the same challenge share a request; those who ask the plain question do not wait for it.
+        Some(_) => {
+            let claims = question.claims.as_deref().unwrap_or_default();
+            kept_under.with_subject(question.subject.asked_with(Some(claims), &question.query))
         }
-        Some(Pending::Gate { since, duration, error }) if !passed(now, *since, *duration) => {
-            let left = duration.saturating_sub(now.saturating_duration_since(*since));
-            return Next::Done(Err(error.clone().with_retry_after(left)));
+        None => kept_under,
+    };
+    let under_way = pending.get(&key).filter(|it| !passed(now, it.started, exchange.overdue_after()));
+    if let Some(flight) = under_way {
+        // One that hangs on an endpoint which does not answer is not waited for alone: the endpoint may be back.
+        let hangs = exchange.health.is_open() && passed(now, flight.started, PROBE_PAUSE);
+        if !hangs || exchange.health.admit(now, &*exchange.randomness).is_err() {
+            return Next::Wait(flight.outcome.subscribe());
         }
-        _ => {}
+        return start(exchange, pending, key, question, &Admission::Probe, now);
     }
-    let Some((task, runtime)) = take_off(exchange, &mut pending, key, lookup.scopes, None, now) else {
+    match exchange.health.admit(now, &*exchange.randomness) {
+        Ok(admission) => start(exchange, pending, key, question, &admission, now),
+        Err(refusal) => Next::Done(Err(refusal)),
+    }
+}
+
+fn start(
+    exchange: &Arc<Exchange>,
+    mut pending: MutexGuard<'_, PendingByKey>,
+    key: Key,
+    question: &Question,
+    admission: &Admission,
+    now: Timestamp,
+) -> Next {
+    let Some((task, runtime)) = take_off(exchange, &mut pending, key, question.clone(), None, admission, now) else {
         return Next::Done(Err(AcquireError::NoRuntime));
     };
-    let waiting = task.sender.subscribe();
+    let waiting = task.outcome.subscribe();
     // A runtime that is shutting down drops the task at once, and the task takes the lock when it is dropped.
     drop(pending);
     runtime.spawn(task.run());
@@ -150,18 +191,32 @@ fn take_off(
     exchange: &Arc<Exchange>,
     pending: &mut PendingByKey,
     key: Key,
-    scopes: &ScopeSet,
+    question: Question,
     old: Option<AccessToken>,
+    admission: &Admission,
     now: Timestamp,
 ) -> Option<(Flight, Handle)> {
     let runtime = Handle::try_current().ok()?;
-    if pending.len() >= MAX_GATES {
-        Store::sweep(pending, now);
-    }
-    let (sender, outcome) = watch::channel(None);
     let number = exchange.store.flights.fetch_add(1, Ordering::Relaxed);
-    pending.insert(key.clone(), Pending::Flight { number, started: now, outcome });
-    Some((Flight { exchange: Arc::clone(exchange), key, scopes: scopes.clone(), old, number, sender }, runtime))
+    let outcome = match pending.get(&key) {
+        Some(other) if !passed(now, other.started, exchange.overdue_after()) => Arc::clone(&other.outcome),
+        _ => Arc::new(watch::channel(None).0),
+    };
+    pending.insert(key.clone(), Pending { number, started: now, outcome: Arc::clone(&outcome) });
+    let probe = matches!(admission, Admission::Probe);
+    let reason = if old.is_some() {
+        Reason::ProactivelyRefreshed
+    } else if question.refused.is_some() {
+        Reason::ForceRefreshOrClaims
+    } else if exchange.store.tokens.knows(&key) {
+        Reason::Expired
+    } else {
+        Reason::NoCachedAccessToken
+    };
+    Some((
+        Flight { exchange: Arc::clone(exchange), key, question, old, number, probe, reason, outcome, landed: false },
+        runtime,
+    ))
 }
 
 /// Waits no longer than a request may take: its runtime may have stopped turning. None if it went away without outcome.
@@ -176,48 +231,104 @@ async fn wait(exchange: &Exchange, mut waiting: Waiting) -> Option<Outcome> {
 /// One request's task.
 struct Flight {
     exchange: Arc<Exchange>,
+    /// The question's key; that of a challenge differs from the one its token is kept under.
     key: Key,
-    scopes: ScopeSet,
+    question: Question,
     /// The token that is to be refreshed, if there is one.
     old: Option<AccessToken>,
     number: u64,
-    sender: watch::Sender<Option<Outcome>>,
+    probe: bool,
+    reason: Reason,
+    outcome: Arc<watch::Sender<Option<Outcome>>>,
+    landed: bool,
 }
 
 impl Flight {
-    async fn run(self) {
-        let outcome = self.exchange.request_token(&self.key.tenant, &self.scopes).await;
-        self.land(&outcome);
-        self.sender.send_replace(Some(outcome));
+    async fn run(mut self) {
+        let span = self.span();
+        let begun = Instant::now();
+        let outcome = self.ask().instrument(span.clone()).await;
+        self.landed = true;
+        self.report(&outcome, begun.elapsed(), &span);
+        let current = self.land(&outcome);
+        // A request that was overtaken tells its failure to nobody: its successor has the last word.
+        if current || outcome.is_ok() {
+            self.outcome.send_replace(Some(outcome.map(|granted| granted.token)));
+        }
     }
 
-    /// Writes down what came of it. A flight that was given up meanwhile may still bring a token, but clears no path.
-    fn land(&self, outcome: &Outcome) {
+    fn span(&self) -> tracing::Span {
+        tracing::info_span!(
+            "acquire_token",
+            grant = self.question.grant.name(),
+            tenant = %self.question.tenant,
+            reason = self.reason.as_str(),
+            source = tracing::field::Empty,
+            herd = tracing::field::Empty,
+            code = tracing::field::Empty,
+            correlation_id = tracing::field::Empty,
+        )
+    }
+
+    fn report(&self, outcome: &Result<Granted, AcquireError>, took: Duration, span: &tracing::Span) {
+        let herd = self.outcome.receiver_count();
+        span.record("herd", herd);
+        match outcome {
+            Ok(granted) => {
+                span.record("source", granted.source.as_str());
+            }
+            Err(error) => {
+                span.record("code", error.code());
+                span.record("correlation_id", error.correlation_id());
+            }
+        }
+        let now = self.exchange.clock.now();
+        telemetry::fetched(self.question.grant.name(), self.reason, outcome, took, herd, now);
+    }
+
+    /// Asks the cache that processes share, if there is one for this grant, and the authority.
+    async fn ask(&self) -> Result<Granted, AcquireError> {
+        let request = self.exchange.request(&self.question, self.probe);
+        match &self.exchange.shared {
+            Some(shared) if self.question.grant.is_shareable() => {
+                let key = self.question.lookup(&self.exchange.identity).to_key();
+                let unwanted = self.question.refused.as_ref().or(self.old.as_ref());
+                shared.obtain(&self.exchange, &key, unwanted, request).await
+            }
+            _ => request.await,
+        }
+    }
+
+    fn is_current(&self, pending: &PendingByKey) -> bool {
+        pending.get(&self.key).is_some_and(|flight| flight.number == self.number)
+    }
+
+    /// Writes down what came of it, and says whether it still was its question's request. One that was given up meanwhile
+    /// may still bring a token, but clears no path.
+    fn land(&self, outcome: &Result<Granted, AcquireError>) -> bool {
         let store = &self.exchange.store;
         let now = self.exchange.clock.now();
         let mut pending = store.lock();
-        let current = matches!(pending.get(&self.key), Some(Pending::Flight { number, .. }) if *number == self.number);
+        let current = self.is_current(&pending);
         if current {
             pending.remove(&self.key);
         }
         match outcome {
-            Ok(token) => store.tokens.keep(self.key.clone(), token.clone(), now),
+            Ok(granted) => {
+                let key = self.question.lookup(&self.exchange.identity).to_key();
+                store.tokens.keep(key, granted.token.clone(), self.question.refused.as_ref(), now);
+            }
             Err(error) => {
-                let asked = error.retry_after().map(|duration| duration.min(RETRY_AFTER_CAP));
-                if let Some(duration) =
-                    asked.filter(|duration| current && !duration.is_zero() && pending.len() < MAX_GATES)
-                {
-                    pending.insert(self.key.clone(), Pending::Gate { since: now, duration, error: error.clone() });
-                }
                 drop(pending);
                 if let Some(old) = &self.old {
-                    self.refresh_failed(old, error, asked, now);
+                    self.refresh_failed(old, error, now);
                 }
             }
         }
+        current
     }
 
-    fn refresh_failed(&self, old: &AccessToken, error: &AcquireError, asked: Option<Duration>, now: Timestamp) {
+    fn refresh_failed(&self, old: &AccessToken, error: &AcquireError, now: Timestamp) {
         // With its causes: nobody else ever sees this error.
         let cause: &(dyn std::error::Error + 'static) = error;
         tracing::warn!(
@@ -225,6 +336,7 @@ impl Flight {
             code = error.code(),
             "renewing an access token failed; the one at hand serves on"
         );
+        let asked = error.retry_after().map(|duration| duration.min(RETRY_AFTER_CAP));
         let spread = 0.8 + 0.4 * fraction(&*self.exchange.randomness);
         old.refresh_failed(|failures| {
             let pause = Duration::from_secs((30_u64 << failures.min(4)).min(300)).mul_f64(spread);
@@ -235,12 +347,12 @@ impl Flight {
 
 impl Drop for Flight {
     fn drop(&mut self) {
-        if self.sender.borrow().is_some() {
+        if self.landed {
             return;
         }
         // The task panicked or its runtime was shut down: the way is free for the next, and waiters see it go.
         let mut pending = self.exchange.store.lock();
-        if matches!(pending.get(&self.key), Some(Pending::Flight { number, .. }) if *number == self.number) {
+        if self.is_current(&pending) {
             pending.remove(&self.key);
         }
         drop(pending);

@@ -288,7 +288,7 @@ fn check(assertion: &str, now: i64) -> Result<(), AssertionFault> {
 }
 
 /// The `exp` of a compact JWS, if it names one; None if it is no compact JWS.
-fn expiry(assertion: &str) -> Option<Option<i64>> {
+pub(crate) fn expiry(assertion: &str) -> Option<Option<i64>> {
     let mut parts = assertion.split('.');
     let (header, claims, signature) = (parts.next()?, parts.next()?, parts.next()?);
     if parts.next().is_some() || signature.is_empty() {

@@ -4,94 +4,36 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use countersign_discovery::{HttpsTransport, HttpsTransportError, Transport};
+use countersign_discovery::{HttpsTransport, Transport};
 use countersign_protocol::{AuthorityHost, EndpointVersion, TenantSegment};
 use countersign_token::{
-    Certificate, ClientAssertionSigner, ClientId, Clock, NumericDate, PrivateKey, Randomness, SignerError, SystemClock,
+    Certificate, ClientAssertionSigner, ClientId, Clock, PrivateKey, Randomness, SignerError, SystemClock,
     SystemRandomness,
 };
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::acquisition::Store;
 use crate::assertion::{AssertionProvider, Source};
-use crate::cache::DEFAULT_CAPACITY;
+use crate::authority::{Authority, regional_host};
+use crate::build_error::BuildError;
 use crate::client::ConfidentialClient;
-use crate::credential::{CertificateOptions, Credential, Given, warn_of_secret_id};
-use crate::exchange::Exchange;
+use crate::credential::{CertificateOptions, Credential, Given, Proof, warn_of_secret_id};
+use crate::credential_file::CredentialFile;
+use crate::exchange::{Exchange, Issuer};
 use crate::federated_file::TokenFile;
 use crate::key::Identity;
-
-/// A client cannot be built from this configuration.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum BuildError {
-    /// No credential was given.
-    #[error("the client has no credential: give it a secret, a certificate or a federated credential")]
-    NoCredential,
-    /// The secret is empty, or nothing but blanks.
-    #[error("the client secret is empty")]
-    EmptySecret,
-    /// The path of the federated token file is empty.
-    #[error("the path of the federated token file is empty")]
-    EmptyPath,
-    /// The certificate has expired: the authority would refuse every assertion (AADSTS700027).
-    #[error("the certificate expired at {} (seconds since 1970)", .not_after.0)]
-    CertificateExpired {
-        /// The end of its validity.
-        not_after: NumericDate,
-    },
-    /// The certificate is not valid yet, by more than a clock may be wrong.
-    #[error("the certificate is valid only from {} on (seconds since 1970)", .not_before.0)]
-    CertificateNotYetValid {
-        /// The beginning of its validity.
-        not_before: NumericDate,
-    },
-    /// The certificate is for another key.
-    #[error("the certificate and the private key do not belong together")]
-    KeyMismatch,
-    /// The assertion's header could not be made.
-    #[error("assertions cannot be signed with this key and certificate")]
-    Signer(#[source] SignerError),
-    /// `common`, `organizations` or `consumers`: an application has roles in one tenant, not in many.
-    #[error("client credentials need one tenant: a GUID or a domain, not an alias such as common")]
-    TenantAlias,
-    /// The time limit for a request is zero or more than 30 s.
-    #[error("the time limit for a request must be between 1 ms and 30 s")]
-    Timeout,
-    /// No HTTP transport was given, and the default one cannot be made.
-    #[error("the default HTTP transport cannot be made")]
-    Transport(#[source] HttpsTransportError),
-}
+use crate::shared::SharedTokens;
+use crate::signer::{AssertionSigner, ExternalSigner};
+use crate::token_cache::TokenCache;
 
 /// How wrong this machine's clock may be before a certificate counts as not yet valid or an assertion as expired, in
 /// seconds.
 pub(crate) const CLOCK_SKEW: i64 = 300;
 
+/// A certificate that ends within so many seconds is warned of: thirty days.
+const SOON: i64 = 30 * 24 * 3600;
+
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(30);
-
-/// Tokens that several clients keep together, bounded by their number. Clones share the tokens.
-///
-/// The key of a token holds authority, client, endpoint version, tenant and scopes, so that clients never see each
-/// other's tokens; two clients of the same application do, whatever their credentials. Share a cache only within one
-/// trust boundary.
-#[derive(Debug, Clone)]
-pub struct TokenCache(Arc<Store>);
-
-impl TokenCache {
-    /// Holds at most `capacity` tokens: of more, expired ones go first, then those that expire soonest.
-    #[must_use]
-    pub fn with_capacity(capacity: usize) -> Self {
-        Self(Arc::new(Store::new(capacity)))
-    }
-}
-
-impl Default for TokenCache {
-    /// 10,000 tokens.
-    fn default() -> Self {
-        Self::with_capacity(DEFAULT_CAPACITY)
-    }
-}
 
 /// Configures a [`ConfidentialClient`]. `Debug` shows no credential.
 #[must_use]
@@ -106,6 +48,10 @@ pub struct ConfidentialClientBuilder {
     randomness: Arc<dyn Randomness>,
     cache: TokenCache,
     timeout: Duration,
+    region: Option<String>,
+    capable: bool,
+    query: Vec<(String, String)>,
+    shared: Option<Arc<SharedTokens>>,
 }
 
 impl std::fmt::Debug for ConfidentialClientBuilder {
@@ -131,7 +77,71 @@ impl ConfidentialClientBuilder {
             randomness: Arc::new(SystemRandomness),
             cache: TokenCache::default(),
             timeout: DEFAULT_TIMEOUT,
+            region: None,
+            capable: false,
+            query: Vec::new(),
+            shared: None,
         }
+    }
+
+    /// Authenticates with nothing: a public client, for device code and password, in tools and tests. Client credentials
+    /// and on-behalf-of answer [`crate::AcquireError::NoCredential`].
+    pub fn public_client(mut self) -> Self {
+        self.credential = Some(Given::None);
+        self
+    }
+
+    /// Authenticates with the client secret in a file that may be replaced while the process runs, as by a mounted
+    /// Kubernetes secret. The line's end is not part of the secret. While the authority does not know the new secret yet,
+    /// the one before it is tried.
+    pub fn secret_file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.credential = Some(Given::File(CredentialFile::secret(path.into())));
+        self
+    }
+
+    /// Authenticates with the certificate in a file that may be replaced while the process runs: PEM with key and
+    /// certificate, or PKCS#12 with its password. While the authority does not know the new certificate yet, the one
+    /// before it is tried.
+    pub fn certificate_file(
+        mut self,
+        path: impl Into<PathBuf>,
+        password: Option<SecretString>,
+        options: CertificateOptions,
+    ) -> Self {
+        self.credential = Some(Given::File(CredentialFile::certificate(path.into(), password, options)));
+        self
+    }
+
+    /// Authenticates with assertions that an HSM, a TPM or a key vault signs for this certificate.
+    pub fn external_signer(
+        mut self,
+        signer: Arc<dyn AssertionSigner>,
+        certificate: Certificate,
+        options: CertificateOptions,
+    ) -> Self {
+        self.credential = Some(Given::External(ExternalSigner::new(signer, certificate, options)));
+        self
+    }
+
+    /// Asks for client credentials at the authority's endpoint in this region, `westeurope` for example. Tokens are kept
+    /// as if they came from the global endpoint.
+    pub fn region(mut self, region: impl Into<String>) -> Self {
+        self.region = Some(region.into());
+        self
+    }
+
+    /// Says with each request that this client understands claims challenges (`cp1`), and so gets tokens that live longer
+    /// and can be revoked (continuous access evaluation). Say it only if challenges are answered, see
+    /// [`crate::RequestOptions::challenge`] and [`crate::AuthorizeLayer`].
+    pub fn claims_challenges(mut self) -> Self {
+        self.capable = true;
+        self
+    }
+
+    /// Adds a parameter to the token endpoint's query, with every request.
+    pub fn query_parameter(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.query.push((name.into(), value.into()));
+        self
     }
 
     /// Authenticates with a client secret: its *value*, as it was shown once when it was made, not its ID.
@@ -231,6 +241,13 @@ impl ConfidentialClientBuilder {
         self
     }
 
+    /// Looks for tokens that are not at hand in a cache that processes share, before the authority is asked; see
+    /// [`SharedTokens`].
+    pub fn shared_tokens(mut self, shared: SharedTokens) -> Self {
+        self.shared = Some(Arc::new(shared));
+        self
+    }
+
     /// How long one request may take, its answer included: 10 s otherwise, 30 s at most.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
@@ -250,10 +267,22 @@ impl ConfidentialClientBuilder {
         }
         let now = self.clock.now().as_unix_seconds();
         let credential = match self.credential.ok_or(BuildError::NoCredential)? {
+            Given::None => Credential::None,
             Given::Secret(secret) => secret_credential(secret)?,
             Given::Certificate(given) => {
                 let (key, certificate, options) = *given;
                 certificate_credential(key, certificate, options, now)?
+            }
+            Given::External(signer) => {
+                check_dates(signer.certificate(), now)?;
+                Credential::External(signer)
+            }
+            Given::File(file) => {
+                let fault = |cause| BuildError::CredentialFile { path: file.path().to_owned(), cause };
+                if let Proof::Certificate(signer) = &*file.load().map_err(fault)? {
+                    check_dates(signer.certificate(), now)?;
+                }
+                Credential::File(file)
             }
             Given::Federated(Source::File(file)) if file.path().as_os_str().is_empty() => {
                 return Err(BuildError::EmptyPath);
@@ -261,20 +290,38 @@ impl ConfidentialClientBuilder {
             Given::Federated(source) => Credential::Federated(source),
         };
         warn_of_secret_id(&credential, &self.authority);
+        let regional = match &self.region {
+            Some(region) => Some(regional_host(&self.authority, region).ok_or(BuildError::Region)?),
+            None => None,
+        };
         let transport = match self.transport {
             Some(transport) => transport,
             None => Arc::new(HttpsTransport::new().map_err(BuildError::Transport)?),
         };
-        let identity = Identity::new(self.authority, self.client_id, self.version);
+        let authority = Authority {
+            host: self.authority,
+            regional,
+            client_id: self.client_id,
+            version: self.version,
+            credential,
+            capable: self.capable,
+            query: self.query,
+        };
+        let parts = authority.identity_parts();
+        let identity = Identity::new(&parts.iter().map(String::as_str).collect::<Vec<_>>());
+        let store = self.cache.store();
+        let health = store.health.of(format!("{} {}", authority.host, authority.client_id));
         Ok(ConfidentialClient::new(
             self.tenant,
             Exchange {
                 identity: Arc::new(identity),
-                credential,
+                issuer: Issuer::Authority(Box::new(authority)),
                 transport,
                 clock: self.clock,
                 randomness: self.randomness,
-                store: self.cache.0,
+                store,
+                shared: self.shared,
+                health,
                 timeout: self.timeout,
             },
         ))
@@ -285,7 +332,22 @@ fn secret_credential(secret: SecretString) -> Result<Credential, BuildError> {
     if secret.expose_secret().trim().is_empty() {
         return Err(BuildError::EmptySecret);
     }
-    Ok(Credential::secret(secret))
+    Ok(Credential::Own(Arc::new(Proof::secret(secret))))
+}
+
+fn check_dates(certificate: &Certificate, now: i64) -> Result<(), BuildError> {
+    let (not_before, not_after) = (certificate.not_before(), certificate.not_after());
+    if now > not_after.0 {
+        return Err(BuildError::CertificateExpired { not_after });
+    }
+    if now + CLOCK_SKEW < not_before.0 {
+        return Err(BuildError::CertificateNotYetValid { not_before });
+    }
+    if not_after.0 - now < SOON {
+        let (subject, days) = (certificate.subject(), (not_after.0 - now) / (24 * 3600));
+        tracing::warn!(subject, days, "the certificate expires soon; register its successor and replace it");
+    }
+    Ok(())
 }
 
 fn certificate_credential(
@@ -294,15 +356,9 @@ fn certificate_credential(
     options: CertificateOptions,
     now: i64,
 ) -> Result<Credential, BuildError> {
-    let (not_before, not_after) = (certificate.not_before(), certificate.not_after());
-    if now > not_after.0 {
-        return Err(BuildError::CertificateExpired { not_after });
-    }
-    if now + CLOCK_SKEW < not_before.0 {
-        return Err(BuildError::CertificateNotYetValid { not_before });
-    }
+    check_dates(&certificate, now)?;
     let signer = ClientAssertionSigner::new(key, certificate, options.algorithm, options.send_x5c);
-    signer.map(|signer| Credential::Certificate(Box::new(signer))).map_err(|error| match error {
+    signer.map(|signer| Credential::Own(Arc::new(Proof::Certificate(Box::new(signer))))).map_err(|error| match error {
         SignerError::KeyMismatch => BuildError::KeyMismatch,
         other => BuildError::Signer(other),
     })

@@ -7,10 +7,14 @@ use countersign_token::ClientId;
 
 use crate::access_token::AccessToken;
 use crate::acquisition;
+use crate::authority::Authority;
 use crate::builder::ConfidentialClientBuilder;
 use crate::error::AcquireError;
-use crate::exchange::Exchange;
-use crate::key::Lookup;
+use crate::exchange::{Exchange, Issuer};
+use crate::key::{Lookup, Subject};
+use crate::options::{NO_OPTIONS, RequestOptions};
+use crate::question::{Grant, Question};
+use crate::telemetry;
 
 /// Acquires tokens by client credentials (RFC 6749 §4.4) and keeps them. Clones share everything; make one per
 /// application and keep it, since the tokens live in it.
@@ -77,8 +81,20 @@ impl ConfidentialClient {
     pub async fn acquire_token_for_client(&self, scopes: &ScopeSet) -> Result<AccessToken, AcquireError> {
         match self.at_hand(&self.0.tenant, scopes) {
             Some(token) => Ok(token),
-            None => self.acquire(&self.0.tenant, scopes).await,
+            None => self.acquire(&self.0.tenant, scopes, &NO_OPTIONS).await,
         }
+    }
+
+    /// As [`ConfidentialClient::acquire_token_for_client`], with options: claims, another tenant, a correlation id.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn acquire_token_for_client_with(
+        &self,
+        scopes: &ScopeSet,
+        options: &RequestOptions,
+    ) -> Result<AccessToken, AcquireError> {
+        self.acquire(options.tenant_or(&self.0.tenant), scopes, options).await
     }
 
     /// As [`ConfidentialClient::acquire_token_for_client`], in another tenant than the client's own.
@@ -92,7 +108,7 @@ impl ConfidentialClient {
     ) -> Result<AccessToken, AcquireError> {
         match self.at_hand(tenant, scopes) {
             Some(token) => Ok(token),
-            None => self.acquire(tenant, scopes).await,
+            None => self.acquire(tenant, scopes, &NO_OPTIONS).await,
         }
     }
 
@@ -104,37 +120,141 @@ impl ConfidentialClient {
         self.acquire_token_for_client(&ScopeSet::default_of(resource)).await
     }
 
-    /// The token at hand, without ever waiting; starts its refresh in the background when that is due.
+    /// The application's own token at hand, without ever waiting; starts its refresh in the background when that is due.
+    #[inline]
     fn at_hand(&self, tenant: &TenantSegment, scopes: &ScopeSet) -> Option<AccessToken> {
         let exchange = &self.0.exchange;
         let now = exchange.clock.now();
-        let lookup = Lookup { identity: &exchange.identity, tenant, scopes };
-        let token = exchange.store.tokens.find(&lookup, now)?;
+        let subject = &Subject::APPLICATION;
+        let token =
+            exchange.store.tokens.find(&Lookup { identity: &exchange.identity, tenant, scopes, subject }, now)?;
         if token.refresh_due(now) {
-            acquisition::refresh(exchange, lookup, &token, now);
+            let options = &NO_OPTIONS;
+            let question = question(tenant, scopes, options, Subject::APPLICATION, Grant::ClientCredentials);
+            acquisition::refresh(exchange, question, &token, now);
         }
+        telemetry::hit(&token, now);
         Some(token)
     }
 
     /// The slow way, boxed so that the future of a hit stays small.
-    async fn acquire(&self, tenant: &TenantSegment, scopes: &ScopeSet) -> Result<AccessToken, AcquireError> {
+    async fn acquire(
+        &self,
+        tenant: &TenantSegment,
+        scopes: &ScopeSet,
+        options: &RequestOptions,
+    ) -> Result<AccessToken, AcquireError> {
         if tenant.alias().is_some() {
             return Err(AcquireError::TenantAlias);
         }
         scopes.client_credentials_resource().map_err(AcquireError::Scopes)?;
-        let lookup = Lookup { identity: &self.0.exchange.identity, tenant, scopes };
-        Box::pin(acquisition::acquire(&self.0.exchange, lookup)).await
+        self.cached_in(tenant, scopes, options, Subject::APPLICATION, || Grant::ClientCredentials).await
     }
 
-    /// Forgets every token at hand, of every client that shares the cache: after the application was re-consented or its
-    /// roles were changed, the next tokens say so.
+    /// The token at hand for a subject, or one got by `grant`.
+    pub(crate) async fn cached(
+        &self,
+        scopes: &ScopeSet,
+        options: &RequestOptions,
+        subject: Subject,
+        grant: impl Fn() -> Grant,
+    ) -> Result<AccessToken, AcquireError> {
+        self.cached_in(options.tenant_or(&self.0.tenant), scopes, options, subject, grant).await
+    }
+
+    async fn cached_in(
+        &self,
+        tenant: &TenantSegment,
+        scopes: &ScopeSet,
+        options: &RequestOptions,
+        subject: Subject,
+        grant: impl Fn() -> Grant,
+    ) -> Result<AccessToken, AcquireError> {
+        let exchange = &self.0.exchange;
+        let now = exchange.clock.now();
+        let subject = subject.asked_with(options.parting_claims(), &options.query);
+        let lookup = Lookup { identity: &exchange.identity, tenant, scopes, subject: &subject };
+        if let Some(token) = exchange.store.tokens.find(&lookup, now)
+            && !options.refused.as_ref().is_some_and(|refused| refused.same_as(&token))
+        {
+            if token.refresh_due(now) {
+                // A refresh asks what the token was got with; that somebody refuses another token is nothing to it.
+                let mut again = question(tenant, scopes, options, subject, grant());
+                again.refused = None;
+                again.claims = options.parting_claims().map(Into::into);
+                acquisition::refresh(exchange, again, &token, now);
+            }
+            telemetry::hit(&token, now);
+            return Ok(token);
+        }
+        self.fetch(question(tenant, scopes, options, subject, grant())).await
+    }
+
+    /// Asks for what is not at hand. A client without credential is told so before anything is sent.
+    pub(crate) async fn fetch(&self, question: Question) -> Result<AccessToken, AcquireError> {
+        let needs_credential = matches!(question.grant, Grant::ClientCredentials | Grant::OnBehalfOf { .. });
+        if needs_credential && matches!(self.authority()?.credential, crate::credential::Credential::None) {
+            return Err(AcquireError::NoCredential);
+        }
+        Box::pin(acquisition::acquire(&self.0.exchange, question)).await
+    }
+
+    /// A question in the tenant of the options, under `subject` asked with their claims.
+    pub(crate) fn question(
+        &self,
+        scopes: &ScopeSet,
+        options: &RequestOptions,
+        subject: Subject,
+        grant: Grant,
+    ) -> Question {
+        let subject = subject.asked_with(options.parting_claims(), &options.query);
+        question(options.tenant_or(&self.0.tenant), scopes, options, subject, grant)
+    }
+
+    pub(crate) fn exchange(&self) -> &Arc<Exchange> {
+        &self.0.exchange
+    }
+
+    pub(crate) fn tenant(&self) -> &TenantSegment {
+        &self.0.tenant
+    }
+
+    /// The authority; a client always has one.
+    pub(crate) fn authority(&self) -> Result<&Authority, AcquireError> {
+        match &self.0.exchange.issuer {
+            Issuer::Authority(authority) => Ok(authority),
+            Issuer::ManagedIdentity(_) => Err(AcquireError::NoCredential),
+        }
+    }
+
+    /// Forgets every token and every session at hand, of every client that shares the cache: after the application was
+    /// re-consented or its roles were changed, the next tokens say so.
     pub fn forget_tokens(&self) {
-        self.0.exchange.store.tokens.clear();
+        self.0.exchange.store.clear();
     }
 
     /// How many tokens are at hand, expired ones that nobody has replaced yet included.
     #[must_use]
     pub fn cached_tokens(&self) -> usize {
         self.0.exchange.store.tokens.len()
+    }
+}
+
+fn question(
+    tenant: &TenantSegment,
+    scopes: &ScopeSet,
+    options: &RequestOptions,
+    subject: Subject,
+    grant: Grant,
+) -> Question {
+    Question {
+        tenant: tenant.clone(),
+        scopes: scopes.clone(),
+        grant,
+        subject,
+        claims: options.claims.as_ref().map(|claims| claims.as_json().into()),
+        query: options.query.clone(),
+        correlation_id: options.correlation_id,
+        refused: options.refused.clone(),
     }
 }

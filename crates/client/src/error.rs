@@ -13,6 +13,10 @@ use countersign_protocol::{AadSts, DecodeError, ScopeError, TokenError};
 use countersign_token::SigningError;
 
 use crate::assertion::AssertionError;
+use crate::authorization_code::CallbackError;
+use crate::claims::ClaimsRequest;
+use crate::id_token::IdTokenFault;
+use crate::managed_identity::ManagedIdentityError;
 use crate::sanitise::{Secrets, sanitise};
 
 /// No token.
@@ -38,8 +42,17 @@ pub enum AcquireError {
     /// A response that is neither a token nor an error of an authority: a proxy's page, a cut answer.
     #[error("the token endpoint's answer is not understood")]
     Unusable(#[source] Arc<UnusableAnswer>),
-    /// The scopes are not `{resource}/.default` of exactly one resource.
-    #[error("client credentials cannot ask for these scopes")]
+    /// The endpoint has not answered several times in a row; nothing was sent, one request a second tries it again.
+    #[error("the token endpoint does not answer for now")]
+    Unavailable {
+        /// How long until the next request may go out.
+        retry_after: Duration,
+        /// Why the last one failed.
+        #[source]
+        cause: Arc<AcquireError>,
+    },
+    /// The scopes are not `{resource}/.default` of exactly one resource, as client credentials and the v1.0 endpoint need.
+    #[error("these scopes cannot be asked for here")]
     Scopes(#[source] ScopeError),
     /// The tenant is `common`, `organizations` or `consumers`.
     #[error("client credentials need one tenant: a GUID or a domain, not an alias such as common")]
@@ -50,6 +63,24 @@ pub enum AcquireError {
     /// The assertion that somebody else issues could not be had or would be refused; nothing was sent.
     #[error(transparent)]
     NoAssertion(Arc<AssertionError>),
+    /// The client has no credential, and this grant needs one.
+    #[error("a client without credential cannot ask for this")]
+    NoCredential,
+    /// There is no refresh token for this account or session: nobody has signed in, or the session has ended.
+    #[error("nobody is signed in here; the user signs in again")]
+    NotSignedIn,
+    /// What came back with the user's browser is not the answer to this sign-in.
+    #[error("the sign-in's callback is not accepted")]
+    Callback(#[source] Arc<CallbackError>),
+    /// The id_token that came with the answer is not for this client and sign-in.
+    #[error("the id_token is not accepted: {0}")]
+    IdToken(IdTokenFault),
+    /// The user has not typed the code in time.
+    #[error("the device code has expired")]
+    DeviceCodeExpired,
+    /// The managed identity's endpoint gave no token.
+    #[error("the managed identity has no token")]
+    ManagedIdentity(#[source] Arc<ManagedIdentityError>),
     /// The request that was waited for went away without an answer: its task panicked, or its runtime was shut down.
     #[error("the request for the token was abandoned")]
     Abandoned,
@@ -83,6 +114,12 @@ impl AcquireError {
     pub fn remedy(&self) -> Option<&'static str> {
         match self {
             Self::NoAssertion(error) => error.remedy(),
+            Self::ManagedIdentity(error) => Some(error.remedy()),
+            Self::NoCredential => {
+                Some("The client's developer gives it a secret, a certificate or a federated credential.")
+            }
+            Self::NotSignedIn => Some("The user signs in again."),
+            Self::Unavailable { cause, .. } => cause.remedy(),
             other => other.refusal()?.remedy(),
         }
     }
@@ -103,7 +140,7 @@ impl AcquireError {
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::Throttled { retry_after, .. } => Some(*retry_after),
+            Self::Throttled { retry_after, .. } | Self::Unavailable { retry_after, .. } => Some(*retry_after),
             _ => None,
         }
     }
@@ -116,9 +153,51 @@ impl AcquireError {
             Self::Unusable(answer) => is_servers_fault(answer.status) || answer.status == 429,
             Self::Transport(error) => error.is_transient(),
             Self::NoAssertion(error) => error.is_retryable(),
-            Self::Throttled { .. } | Self::Abandoned => true,
-            Self::Scopes(_) | Self::TenantAlias | Self::Assertion(_) | Self::NoRuntime => false,
+            Self::ManagedIdentity(error) => error.is_retryable(),
+            Self::Throttled { .. } | Self::Unavailable { .. } | Self::Abandoned => true,
+            Self::Scopes(_)
+            | Self::TenantAlias
+            | Self::Assertion(_)
+            | Self::NoRuntime
+            | Self::NoCredential
+            | Self::NotSignedIn
+            | Self::Callback(_)
+            | Self::IdToken(_)
+            | Self::DeviceCodeExpired => false,
         }
+    }
+
+    /// Whether only the user can help: by signing in, consenting, or passing what Conditional Access asks for. A web API
+    /// hands [`AcquireError::claims`] on to its caller; a web app sends the user through the authorization page again.
+    #[must_use]
+    pub fn needs_user(&self) -> bool {
+        match self {
+            Self::NotSignedIn => true,
+            Self::Refused(refusal) => refusal.needs_user(),
+            _ => false,
+        }
+    }
+
+    /// The claims that the next token must carry, by the authority's word: what a web API puts into its own challenge.
+    #[must_use]
+    pub fn claims(&self) -> Option<&ClaimsRequest> {
+        self.refusal()?.claims.as_ref()
+    }
+
+    /// Whether the endpoint is dead or stumbles, rather than saying no.
+    pub(crate) fn is_outage(&self) -> bool {
+        match self {
+            Self::Refused(refusal) => is_servers_fault(refusal.status),
+            Self::Unusable(answer) => is_servers_fault(answer.status),
+            Self::Transport(error) => error.is_transient() || matches!(**error, TransportError::Tls(_)),
+            Self::ManagedIdentity(error) => error.is_outage(),
+            _ => false,
+        }
+    }
+
+    /// Whether somebody answered.
+    pub(crate) fn is_answer(&self) -> bool {
+        matches!(self, Self::Refused(_) | Self::Unusable(_) | Self::Throttled { .. })
     }
 
     /// Whether one more attempt at once is worth it: the server stumbled, the connection broke off, or a token file
@@ -160,6 +239,8 @@ pub struct Refusal {
     entry: Option<&'static AadSts>,
     retryable: bool,
     secret_id_sent: bool,
+    suberror: Option<String>,
+    claims: Option<ClaimsRequest>,
 }
 
 /// The commonest mistake with client secrets, which the authority's own text only hints at.
@@ -181,6 +262,8 @@ impl Refusal {
             retryable: error.is_retryable(),
             secret_id_sent: secret_looks_like_id
                 && entry.is_some_and(|entry| entry.code == AadSts::INVALID_CLIENT_SECRET.code),
+            suberror: error.suberror().map(clean),
+            claims: error.claims().and_then(|claims| ClaimsRequest::from_json(claims).ok()),
         }
     }
 
@@ -200,6 +283,18 @@ impl Refusal {
     #[must_use]
     pub fn code(&self) -> Option<u32> {
         self.code
+    }
+
+    /// Entra's finer word: `consent_required`, `bad_token`, `basic_action`.
+    #[must_use]
+    pub fn suberror(&self) -> Option<&str> {
+        self.suberror.as_deref()
+    }
+
+    /// As MSAL decides it: by the error's word, and for a grant that has ended.
+    fn needs_user(&self) -> bool {
+        const WORDS: [&str; 4] = ["interaction_required", "consent_required", "login_required", "invalid_grant"];
+        WORDS.contains(&self.error.as_str()) || self.suberror.as_deref().is_some_and(|word| WORDS.contains(&word))
     }
 
     /// The authority's own words, escaped, cut, and without the credential.

@@ -3,7 +3,7 @@
 //! The endpoint is built from the configured authority, never read from a document: no discovery precedes a token, and an
 //! assertion's audience cannot be turned against another authority (`pitfalls` C16, CVE-2025-27370). An exchange that
 //! broke off or met a fault of the server's is tried once more after a moment; there is no other retry in this house
-//! (C30).
+//! (C30). A credential of which two generations live is tried with the older one, when the newer is not known yet.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,149 +11,301 @@ use std::time::Duration;
 use bytes::Bytes;
 use countersign_discovery::{Limits, Transport, TransportError, retry_after};
 use countersign_protocol::form::FORM_CONTENT_TYPE;
-use countersign_protocol::{
-    ClientAuthentication, ClientCredentialsRequest, ScopeSet, TenantSegment, TokenError, TokenResponse,
-};
+use countersign_protocol::{ClientAuthentication, TokenError, TokenResponse};
 use countersign_token::{Clock, Randomness, Timestamp};
 use http::header::{ACCEPT, CONTENT_TYPE};
 use http::{Request, Response, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::time::Instant;
+use uuid::Uuid;
+use zeroize::Zeroizing;
 
 use crate::access_token::AccessToken;
 use crate::acquisition::Store;
-use crate::assertion::AssertionRequest;
-use crate::credential::Credential;
+use crate::assertion::{AssertionError, AssertionRequest};
+use crate::authority::Authority;
+use crate::claims;
+use crate::credential::{Attempt, Credential, Proof, encoded};
 use crate::error::{AcquireError, Refusal, UnusableAnswer};
+use crate::health::Health;
 use crate::key::Identity;
 use crate::lifetime::{Lifetime, fraction};
+use crate::managed_identity::ManagedIdentity;
+use crate::options::with_query;
+use crate::question::{Grant, Granted, Question};
 use crate::sanitise::Secrets;
+use crate::shared::SharedTokens;
+use crate::telemetry::{self, TokenSource};
+use crate::token_form::token_form;
 
 /// Largest answer accepted, in bytes.
 const MAX_BODY_BYTES: usize = 256 * 1024;
+
+/// Whom tokens come from.
+#[derive(Debug)]
+pub(crate) enum Issuer {
+    Authority(Box<Authority>),
+    ManagedIdentity(ManagedIdentity),
+}
 
 /// Everything that getting tokens needs; what the clones of a client share.
 #[derive(Debug)]
 pub(crate) struct Exchange {
     pub(crate) identity: Arc<Identity>,
-    pub(crate) credential: Credential,
+    pub(crate) issuer: Issuer,
     pub(crate) transport: Arc<dyn Transport>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) randomness: Arc<dyn Randomness>,
     pub(crate) store: Arc<Store>,
+    /// What processes share, if they do.
+    pub(crate) shared: Option<Arc<SharedTokens>>,
+    pub(crate) health: Arc<Health>,
     pub(crate) timeout: Duration,
 }
 
+/// What authenticates one request, and must not be seen in what comes back.
+struct Authenticated {
+    own: Option<Arc<Proof>>,
+    assertion: Option<SecretString>,
+}
+
 impl Exchange {
-    /// After this long a request is taken for lost, whatever became of its task: two attempts and the pause between.
+    /// After this long a request is taken for lost, whatever became of its task: two attempts and the pause between, each
+    /// with both generations of a credential.
     pub(crate) fn overdue_after(&self) -> Duration {
-        self.timeout * 2 + Duration::from_secs(2)
+        match &self.issuer {
+            Issuer::Authority(authority) if matches!(authority.credential, Credential::File(_)) => {
+                self.timeout * 4 + Duration::from_secs(2)
+            }
+            Issuer::Authority(_) => self.timeout * 2 + Duration::from_secs(2),
+            Issuer::ManagedIdentity(_) => ManagedIdentity::LONGEST,
+        }
     }
 
-    /// Asks for a token, twice if the first attempt deserves it.
-    pub(crate) async fn request_token(
+    /// The token at hand for a question, unless it is the one that was refused.
+    pub(crate) fn at_hand(&self, question: &Question, now: Timestamp) -> Option<AccessToken> {
+        let token = self.store.tokens.find(&question.lookup(&self.identity), now)?;
+        let refused = question.refused.as_ref().is_some_and(|refused| refused.same_as(&token));
+        (!refused).then_some(token)
+    }
+
+    /// Asks, twice if the first attempt deserves it, notes how the endpoint fares, and keeps a refresh token that came.
+    /// A probe asks once: the next comes soon.
+    pub(crate) async fn request(&self, question: &Question, probe: bool) -> Result<Granted, AcquireError> {
+        let mut outcome = self.attempt(question).await;
+        if let Err(error) = &outcome
+            && !probe
+            && error.deserves_second_attempt()
+        {
+            let pause = Duration::from_millis(500).mul_f64(1.0 + fraction(&*self.randomness));
+            tracing::debug!(%error, ?pause, "asking for a token once more");
+            tokio::time::sleep(pause).await;
+            outcome = self.attempt(question).await;
+        }
+        let now = self.clock.now();
+        self.health.note(outcome.as_ref().map(|_| ()), now);
+        if let (Ok(granted), Some(session)) = (&outcome, question.grant.session())
+            && let Some(refresh_token) = &granted.refresh_token
+        {
+            self.store.sessions.keep(session, refresh_token.clone(), now);
+        }
+        outcome
+    }
+
+    async fn attempt(&self, question: &Question) -> Result<Granted, AcquireError> {
+        match &self.issuer {
+            Issuer::ManagedIdentity(source) => {
+                let token = source.request(self, question).await?;
+                Ok(Granted::token(token, TokenSource::IdentityProvider))
+            }
+            Issuer::Authority(authority) => self.ask_authority(authority, question).await,
+        }
+    }
+
+    async fn ask_authority(&self, authority: &Authority, question: &Question) -> Result<Granted, AcquireError> {
+        let mut first = None;
+        for attempt in authority.credential.attempts().await {
+            match self.ask_as(authority, question, attempt).await {
+                Err(AcquireError::Refused(refusal)) if refusal.error() == "invalid_client" => {
+                    // If none is known, the newest one's refusal is the one to act on.
+                    first.get_or_insert(AcquireError::Refused(refusal));
+                }
+                outcome => return outcome,
+            }
+        }
+        Err(first.unwrap_or(AcquireError::NoCredential))
+    }
+
+    async fn ask_as(
         &self,
-        tenant: &TenantSegment,
-        scopes: &ScopeSet,
-    ) -> Result<AccessToken, AcquireError> {
-        let error = match self.attempt(tenant, scopes).await {
-            Err(error) if error.deserves_second_attempt() => error,
-            outcome => return outcome,
-        };
-        let pause = Duration::from_millis(500).mul_f64(1.0 + fraction(&*self.randomness));
-        tracing::debug!(%error, ?pause, "asking for a token once more");
-        tokio::time::sleep(pause).await;
-        self.attempt(tenant, scopes).await
-    }
-
-    async fn attempt(&self, tenant: &TenantSegment, scopes: &ScopeSet) -> Result<AccessToken, AcquireError> {
-        let resource = scopes.client_credentials_resource().map_err(AcquireError::Scopes)?;
-        let endpoint = self.identity.authority.token_endpoint(tenant, self.identity.version);
+        authority: &Authority,
+        question: &Question,
+        attempt: Attempt,
+    ) -> Result<Granted, AcquireError> {
         let asked_at = self.clock.now();
         let begun = Instant::now();
-        let assertion = self.assertion(&endpoint, asked_at).await?;
-        let authentication = match (&self.credential, &assertion) {
-            (_, Some(assertion)) => ClientAuthentication::Assertion(assertion),
-            (Credential::Secret { secret, .. }, None) => ClientAuthentication::Secret(secret),
-            (Credential::Certificate(_) | Credential::Federated(_), None) => return Err(AcquireError::Abandoned),
+        let proof = self.authenticate(authority, question, attempt, asked_at).await?;
+        let authentication = match (&proof.assertion, proof.own.as_deref()) {
+            (Some(assertion), _) => Some(ClientAuthentication::Assertion(assertion)),
+            (None, Some(Proof::Secret { secret, .. })) => Some(ClientAuthentication::Secret(secret)),
+            (None, _) => None,
         };
-        let request = ClientCredentialsRequest::new(&self.identity.client_id, &resource, authentication);
-        let request = self.http_request(&endpoint, request.to_form(self.identity.version))?;
+        let refresh_token = match &question.grant {
+            Grant::RefreshToken { session } => {
+                let token = self.store.sessions.refresh_token(session, asked_at);
+                Some(token.ok_or(AcquireError::NotSignedIn)?)
+            }
+            _ => None,
+        };
+        let claims = claims::merged(question.claims.as_deref(), authority.capable);
+        let form = token_form(
+            &authority.client_id,
+            authority.version,
+            question,
+            authentication,
+            refresh_token.as_ref(),
+            claims.as_deref(),
+        )?;
+        let endpoint = authority.endpoint(&question.tenant, &question.grant);
+        let request =
+            self.post(&with_query(&endpoint, &[&authority.query, &question.query]), form, question.correlation_id)?;
         // Waiting for somebody else's assertion is part of the request's time; ours take none.
-        let timeout = match &self.credential {
-            Credential::Federated(_) => self.timeout.saturating_sub(begun.elapsed()),
+        let timeout = match &authority.credential {
+            Credential::Federated(_) | Credential::External(_) => self.timeout.saturating_sub(begun.elapsed()),
             _ => self.timeout,
         };
+        let response = self.send(request, timeout).await?;
+        let encoded_secrets = more_secrets(&question.grant, refresh_token.as_ref());
+        let mut secrets: Vec<&str> = proof.own.as_deref().map_or(Vec::new(), |own| own.secrets().to_vec());
+        // A form encodes nothing of a compact JWS.
+        secrets.extend(proof.assertion.as_ref().map(ExposeSecret::expose_secret));
+        secrets.extend(encoded_secrets.iter().map(ExposeSecret::expose_secret));
+        let looks_like_id = proof.own.as_deref().is_some_and(Proof::looks_like_id);
+        let outcome = self.read(&response, asked_at, question, Secrets(&secrets), looks_like_id);
+        if let (Err(AcquireError::Refused(refusal)), Grant::RefreshToken { session }, Some(token)) =
+            (&outcome, &question.grant, &refresh_token)
+            && refusal.error() == "invalid_grant"
+        {
+            self.store.sessions.refused(session, token);
+        }
+        outcome
+    }
+
+    /// An assertion for this request alone, if that is how the client proves itself.
+    async fn authenticate(
+        &self,
+        authority: &Authority,
+        question: &Question,
+        attempt: Attempt,
+        now: Timestamp,
+    ) -> Result<Authenticated, AcquireError> {
+        let audience = authority.audience(&question.tenant);
+        let (client_id, jti) = (authority.client_id, || self.randomness.uuid_v4());
+        let foreign = |error| AcquireError::NoAssertion(Arc::new(error));
+        let (own, assertion) = match (attempt, &authority.credential) {
+            (Attempt::Own(proof), _) => {
+                let assertion = match &*proof {
+                    Proof::Secret { .. } => None,
+                    Proof::Certificate(signer) => {
+                        let signed = signer.sign(client_id, &audience, now, jti());
+                        Some(signed.map_err(|error| AcquireError::Assertion(Arc::new(error)))?.into())
+                    }
+                };
+                (Some(proof), assertion)
+            }
+            (_, Credential::External(signer)) => {
+                let signing = signer.assertion(client_id, &audience, now, jti());
+                let late = |_| foreign(AssertionError::Timeout { after: self.timeout });
+                let signed = tokio::time::timeout(self.timeout, signing).await.map_err(late)?;
+                (None, Some(signed.map_err(foreign)?))
+            }
+            (_, Credential::Federated(source)) => {
+                let request = AssertionRequest::new(&audience, client_id);
+                let given = source.assertion(request, &*self.clock, self.timeout).await;
+                (None, Some(given.map_err(foreign)?))
+            }
+            _ => (None, None),
+        };
+        Ok(Authenticated { own, assertion })
+    }
+
+    /// A form, on its way to an endpoint of the authority.
+    pub(crate) fn post(
+        &self,
+        endpoint: &str,
+        form: Vec<u8>,
+        correlation_id: Option<Uuid>,
+    ) -> Result<Request<Bytes>, AcquireError> {
+        let id = correlation_id.unwrap_or_else(|| self.randomness.uuid_v4());
+        Request::post(endpoint)
+            .header(CONTENT_TYPE, FORM_CONTENT_TYPE)
+            .header(ACCEPT, "application/json")
+            .header("client-request-id", id.to_string())
+            .header("x-client-sku", "Countersign")
+            .header("x-client-ver", env!("CARGO_PKG_VERSION"))
+            .header("x-ms-lib-capability", "retry-after, h429")
+            // Wiped when the last part of the connection lets go of it; what TLS has copied is beyond reach.
+            .body(Bytes::from_owner(Zeroizing::new(form)))
+            .map_err(|error| AcquireError::Transport(Arc::new(TransportError::Request(error.into()))))
+    }
+
+    /// The transport keeps both limits; whatever it is made of, this room holds it to them.
+    pub(crate) async fn send(
+        &self,
+        request: Request<Bytes>,
+        timeout: Duration,
+    ) -> Result<Response<Bytes>, AcquireError> {
         let limits = Limits { timeout, max_body_bytes: MAX_BODY_BYTES };
-        // The transport keeps both limits; whatever it is made of, this room holds it to them.
-        let response = tokio::time::timeout(timeout, self.transport.send(request, limits))
-            .await
+        let begun = Instant::now();
+        let response = tokio::time::timeout(timeout, self.transport.send(request, limits)).await;
+        telemetry::sent(begun.elapsed(), response.as_ref().ok().and_then(|response| response.as_ref().ok()));
+        response
             .unwrap_or(Err(TransportError::Timeout { after: self.timeout }))
             .and_then(TransportError::refuse_redirect)
             .and_then(|response| match response.body().len() {
                 length if length > MAX_BODY_BYTES => Err(TransportError::TooLarge { limit: MAX_BODY_BYTES }),
                 _ => Ok(response),
             })
-            .map_err(|error| AcquireError::Transport(Arc::new(error)))?;
-        let secrets = match &assertion {
-            // A form encodes nothing of a compact JWS.
-            Some(assertion) => Secrets { plain: assertion.expose_secret(), encoded: "" },
-            None => self.credential.secrets(),
-        };
-        self.read(&response, asked_at, secrets)
-    }
-
-    /// An assertion for this request alone, if that is how the client proves itself.
-    async fn assertion(&self, endpoint: &str, now: Timestamp) -> Result<Option<SecretString>, AcquireError> {
-        let client_id = self.identity.client_id;
-        match &self.credential {
-            Credential::Secret { .. } => Ok(None),
-            Credential::Certificate(signer) => signer
-                .sign(client_id, endpoint, now, self.randomness.uuid_v4())
-                .map(|assertion| Some(assertion.into()))
-                .map_err(|error| AcquireError::Assertion(Arc::new(error))),
-            Credential::Federated(source) => source
-                .assertion(AssertionRequest::new(endpoint, client_id), &*self.clock, self.timeout)
-                .await
-                .map(Some)
-                .map_err(|error| AcquireError::NoAssertion(Arc::new(error))),
-        }
-    }
-
-    fn http_request(&self, endpoint: &str, form: Vec<u8>) -> Result<Request<Bytes>, AcquireError> {
-        Request::post(endpoint)
-            .header(CONTENT_TYPE, FORM_CONTENT_TYPE)
-            .header(ACCEPT, "application/json")
-            .header("client-request-id", self.randomness.uuid_v4().to_string())
-            .header("x-client-sku", "Countersign")
-            .header("x-client-ver", env!("CARGO_PKG_VERSION"))
-            .header("x-ms-lib-capability", "retry-after, h429")
-            .body(Bytes::from(form))
-            .map_err(|error| AcquireError::Transport(Arc::new(TransportError::Request(error.into()))))
+            .map_err(|error| AcquireError::Transport(Arc::new(error)))
     }
 
     fn read(
         &self,
         response: &Response<Bytes>,
         asked_at: Timestamp,
+        question: &Question,
         secrets: Secrets<'_>,
-    ) -> Result<AccessToken, AcquireError> {
+        looks_like_id: bool,
+    ) -> Result<Granted, AcquireError> {
         let status = response.status();
         if status != StatusCode::OK {
-            return Err(self.refusal(response, secrets));
+            return Err(self.refusal(response, secrets, looks_like_id));
         }
         let unusable = |cause| UnusableAnswer::of_body(status.as_u16(), response.body(), secrets, cause);
         let answer = TokenResponse::from_json(response.body()).map_err(unusable)?;
-        Lifetime::new(asked_at, answer.expires_in, answer.refresh_in, &*self.randomness)
-            .and_then(|lifetime| AccessToken::new(&answer.access_token, lifetime))
-            .ok_or_else(|| UnusableAnswer::of_dead_token(status.as_u16()))
+        let token = Lifetime::new(asked_at, answer.expires_in, answer.refresh_in, &*self.randomness)
+            .and_then(|life| AccessToken::new(&answer.access_token, life.ending(question.grant.ends())))
+            .ok_or_else(|| UnusableAnswer::of_dead_token(status.as_u16()))?;
+        Ok(Granted {
+            token,
+            refresh_token: answer.refresh_token.filter(|token| !token.expose_secret().is_empty()),
+            id_token: answer.id_token,
+            client_info: answer.client_info,
+            scope: answer.scope,
+            source: TokenSource::IdentityProvider,
+        })
     }
 
     /// What an answer other than 200 means.
-    fn refusal(&self, response: &Response<Bytes>, secrets: Secrets<'_>) -> AcquireError {
+    pub(crate) fn refusal(
+        &self,
+        response: &Response<Bytes>,
+        secrets: Secrets<'_>,
+        looks_like_id: bool,
+    ) -> AcquireError {
         let status = response.status();
         let refusal = TokenError::from_json(response.body())
-            .map(|error| Arc::new(Refusal::new(status.as_u16(), &error, secrets, self.credential.looks_like_id())));
+            .map(|error| Arc::new(Refusal::new(status.as_u16(), &error, secrets, looks_like_id)));
         let throttled = matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE);
         match (retry_after(response.headers(), self.clock.now()), refusal) {
             (Some(retry_after), refusal) if throttled => {
@@ -163,4 +315,16 @@ impl Exchange {
             (_, Err(error)) => UnusableAnswer::of_body(status.as_u16(), response.body(), secrets, error),
         }
     }
+}
+
+/// What a grant sends that is nobody else's business, as it is and as a form encodes it.
+fn more_secrets(grant: &Grant, refresh_token: Option<&SecretString>) -> Vec<SecretString> {
+    let sent = match grant {
+        Grant::ClientCredentials => return Vec::new(),
+        Grant::OnBehalfOf { assertion, .. } => assertion.secret(),
+        Grant::RefreshToken { .. } => refresh_token.map_or("", |token| token.expose_secret()),
+        Grant::AuthorizationCode { code, .. } | Grant::DeviceCode { code } => code.expose_secret(),
+        Grant::Password { password, .. } => password.expose_secret(),
+    };
+    vec![sent.into(), encoded(sent).into()]
 }

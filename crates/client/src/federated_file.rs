@@ -34,7 +34,9 @@ impl TokenFile {
     /// The file's content as it is now, without blanks around it.
     pub(crate) async fn read(&self) -> Result<SecretString, AssertionError> {
         let path = self.0.clone();
-        let read = tokio::task::spawn_blocking(move || read_bounded(&path)).await.map_err(io::Error::other);
+        let read = tokio::task::spawn_blocking(move || read_bounded(&path, MAX_ASSERTION_BYTES))
+            .await
+            .map_err(io::Error::other);
         let bytes = read.flatten().map_err(|cause| match cause.kind() {
             ErrorKind::NotFound => AssertionError::FileMissing { path: self.0.clone() },
             _ => AssertionError::FileUnreadable { path: self.0.clone(), cause },
@@ -48,14 +50,14 @@ impl TokenFile {
     }
 }
 
-/// At most one byte more than an assertion may have.
-fn read_bounded(path: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
+/// The bytes of a regular file, at most one more than `limit`.
+pub(crate) fn read_bounded(path: &Path, limit: usize) -> io::Result<Zeroizing<Vec<u8>>> {
     // Before it is opened: opening a pipe waits for its other end.
     if !std::fs::metadata(path)?.is_file() {
         return Err(io::Error::new(ErrorKind::InvalidInput, "it is no regular file"));
     }
     // In one piece from the start, so that growing leaves no copy behind.
-    let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_ASSERTION_BYTES + 1));
-    File::open(path)?.take(MAX_ASSERTION_BYTES as u64 + 1).read_to_end(&mut bytes)?;
+    let mut bytes = Zeroizing::new(Vec::with_capacity(limit.min(MAX_ASSERTION_BYTES) + 1));
+    File::open(path)?.take(limit as u64 + 1).read_to_end(&mut bytes)?;
     Ok(bytes)
 }

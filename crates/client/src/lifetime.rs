@@ -54,6 +54,11 @@ impl Lifetime {
             refresh_on: asked_at.plus(until_refresh),
         })
     }
+
+    /// Handed out no longer than until `end`, whatever its own life.
+    pub(crate) fn ending(self, end: Option<Timestamp>) -> Self {
+        Self { usable_until: end.map_or(self.usable_until, |end| self.usable_until.min(end)), ..self }
+    }
 }
 
 /// From 0 to 1.

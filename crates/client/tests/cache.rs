@@ -269,7 +269,7 @@ async fn a_failed_first_request_is_every_waiters_error_and_nobody_elses() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn e05_retry_after_gates_one_question_for_as_long_as_it_says() {
+async fn e05_retry_after_holds_back_every_question_of_the_client_for_as_long_as_it_says() {
     let (endpoint, clock) = (Endpoint::issuing(), clock());
     let client = client(&endpoint, &clock);
     let throttled = |status: u16, seconds: &'static str| {
@@ -282,6 +282,16 @@ async fn e05_retry_after_gates_one_question_for_as_long_as_it_says() {
         }
     };
     let (a, b) = (scopes("api://a"), scopes("api://b"));
+    let other = ConfidentialClient::builder(
+        AuthorityHost::parse("https://login.contoso.test:8443").unwrap(),
+        tenant(support::TENANT),
+        "11111111-0d2e-4c8a-9d43-0f0f2d4a5c11".parse().unwrap(),
+    )
+    .transport(Arc::new(endpoint.clone()))
+    .clock(Arc::new(clock.clone()))
+    .secret(SECRET.to_owned())
+    .build()
+    .unwrap();
     for (status, asked, kept) in [(429, "60", 60), (503, "60", 60), (429, "999999", 3600)] {
         endpoint.answers(throttled(status, asked));
         let before = endpoint.count();
@@ -293,10 +303,18 @@ async fn e05_retry_after_gates_one_question_for_as_long_as_it_says() {
         assert_eq!(error.retry_after(), Some(Duration::from_secs(kept - 10)));
         assert_eq!(endpoint.count(), before + 1, "nothing is sent while the wait lasts");
         endpoint.issues();
-        assert!(client.acquire_token_for_client(&b).await.is_ok(), "another question is another matter");
+        let error = client.acquire_token_for_client(&b).await.unwrap_err();
+        assert_eq!(
+            error.retry_after(),
+            Some(Duration::from_secs(kept - 10)),
+            "it is the application that is throttled"
+        );
+        assert!(other.acquire_token_for_client(&a).await.is_ok(), "another application is another matter");
         clock.advance(Duration::from_secs(kept - 10));
         assert!(client.acquire_token_for_client(&a).await.is_ok());
+        assert!(client.acquire_token_for_client(&b).await.is_ok());
         client.forget_tokens();
+        other.forget_tokens();
     }
     // Without Retry-After there is no gate.
     endpoint.answers(|_| answer(429, ""));

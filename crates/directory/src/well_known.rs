@@ -118,6 +118,75 @@ pub fn token_exchange() -> &'static Application {
     &EXCHANGE
 }
 
+/// Services of Azure that registrations and clients name without anybody having registered them here: client id, name,
+/// identifier URIs, id of the delegated permission `user_impersonation`.
+const SERVICES: [(&str, &str, &[&str], &str); 3] = [
+    (
+        "797f4846-ba00-4fd7-ba43-dac1f8f63013",
+        "Windows Azure Service Management API",
+        &[
+            "https://management.azure.com",
+            "https://management.azure.com/",
+            "https://management.core.windows.net",
+            "https://management.core.windows.net/",
+        ],
+        "41094075-9dad-400e-a0bd-54e686782033",
+    ),
+    (
+        "cfa8b339-82a2-471a-a3c9-0fc0be7a4093",
+        "Azure Key Vault",
+        &["https://vault.azure.net", "https://vault.azure.net/"],
+        "f53da476-18e3-4152-8e01-aec403e6edc0",
+    ),
+    (
+        "e406a681-f3d4-42a8-90b6-c2b029497af1",
+        "Azure Storage",
+        &["https://storage.azure.com", "https://storage.azure.com/"],
+        "03e0da56-190b-40ad-a80c-ea378c433f7f",
+    ),
+];
+
+/// Those registrations. Their access tokens are v1.0, as the real ones'. Nobody has a role at them; a tenant whose users
+/// consent to `user_impersonation` has a service principal of its own, as its directory file says.
+fn services() -> &'static [Application] {
+    static REGISTERED: LazyLock<Vec<Application>> = LazyLock::new(|| {
+        let registered = SERVICES.map(|(app_id, name, uris, scope)| {
+            let document = json!({
+                "appId": app_id,
+                "displayName": name,
+                "publisherDomain": "microsoft.com",
+                "signInAudience": "AzureADMultipleOrgs",
+                "identifierUris": uris,
+                "api": {
+                    "requestedAccessTokenVersion": 1,
+                    "oauth2PermissionScopes": [{
+                        "id": scope, "value": "user_impersonation", "isEnabled": true, "type": "User",
+                        "adminConsentDisplayName": format!("Access {name}"),
+                        "adminConsentDescription": format!("Access {name} as the signed-in user"),
+                        "userConsentDisplayName": format!("Access {name}"),
+                        "userConsentDescription": format!("Access {name} as you")
+                    }]
+                }
+            });
+            #[expect(clippy::expect_used, reason = "the document is a constant, and a test reads it")]
+            Application::from_document(MICROSOFT_SERVICES, document)
+                .expect("the document above describes an application")
+        });
+        registered.into()
+    });
+    &REGISTERED
+}
+
+/// The service of Azure with this client id, if it is one.
+pub(crate) fn service(id: ClientId) -> Option<&'static Application> {
+    services().iter().find(|application| application.app_id() == id)
+}
+
+/// The service of Azure with this identifier URI, if it is one.
+pub(crate) fn service_by_uri(uri: &str) -> Option<&'static Application> {
+    services().iter().find(|application| application.identifier_uris().iter().any(|own| own == uri))
+}
+
 /// The registration with this client id that is in every tenant, if it is one.
 pub(crate) fn well_known(id: ClientId) -> Option<&'static Application> {
     match id {
@@ -143,6 +212,18 @@ pub(crate) fn microsoft_graph_in(tenant: TenantId) -> ServicePrincipal {
 mod tests {
     use super::*;
     use std::collections::HashSet;
+
+    #[test]
+    fn services_are_found_by_id_and_by_each_of_their_names() {
+        for application in services() {
+            assert_eq!(service(application.app_id()).unwrap().app_id(), application.app_id());
+            for uri in application.identifier_uris() {
+                assert_eq!(service_by_uri(uri).unwrap().app_id(), application.app_id(), "{uri}");
+            }
+            assert_eq!(application.oauth2_permission_scopes()[0].value.as_deref(), Some("user_impersonation"));
+        }
+        assert!(service(MICROSOFT_GRAPH).is_none() && service_by_uri("https://vault.azure.net/x").is_none());
+    }
 
     #[test]
     fn the_client_id_is_the_documented_one() {

@@ -137,6 +137,11 @@ fn applications() {
         &graph,
         &["4: tenants[0].applications[0].appId: this is Microsoft Graph, which every tenant has; remove the entry"],
     );
+    let exchange = tenant("applications:\n- appId: fb60f99c-7a34-4190-8149-302f77469936");
+    assert_wrong(
+        &exchange,
+        &["4: tenants[0].applications[0].appId: this is the token exchange, which every tenant has; remove the entry"],
+    );
 }
 
 #[test]

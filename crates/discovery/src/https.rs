@@ -2,7 +2,8 @@
 //!
 //! It speaks https only, follows no redirect, keeps no cookies, retries nothing, decompresses nothing, and asks no
 //! environment variable for a proxy (`pitfalls` C10, C11): what is not configured here does not happen. There is no way
-//! to switch off the check of a server's certificate; a laptop's authority is trusted by adding its root instead. Public
+//! to switch off the check of a server's certificate; a laptop's authority is trusted by adding its root instead, and a
+//! server with a certificate of its own making by that certificate's thumbprint (`pinned.rs`). Public
 //! roots are the operating system's, through rustls-platform-verifier; where OpenSSL's variables `SSL_CERT_FILE` and
 //! `SSL_CERT_DIR` are set, they name those roots on Unix.
 
@@ -12,11 +13,15 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::ServerCertVerifier;
 use rustls::crypto::CryptoProvider;
+use rustls::sign::SingleCertAndKey;
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 use rustls_platform_verifier::Verifier;
 
+use crate::client_identity::{ClientIdentity, ClientIdentityError};
+use crate::pinned::{Pinned, Sha1Thumbprint};
 use crate::public_address::{Exceptions, PublicOnly};
 use crate::transport::{BoxFuture, Cause, Limits, Transport, TransportError};
 
@@ -33,6 +38,15 @@ pub enum HttpsTransportError {
     /// A root certificate cannot serve as one, or the operating system's roots cannot be read.
     #[error("the root certificates cannot be used")]
     Roots(#[source] Cause),
+    /// The thumbprint is not one.
+    #[error("the thumbprint is not 40 hexadecimal digits")]
+    Thumbprint,
+    /// Roots were given beside a thumbprint that lets one certificate in and no other.
+    #[error("a pinned certificate and own root certificates exclude each other")]
+    PinAndRoots,
+    /// The client's certificate and key cannot be used for TLS.
+    #[error("the client's certificate and key cannot be used")]
+    ClientIdentity(#[source] Cause),
     /// The proxy's address does not parse.
     #[error("the proxy's address does not parse")]
     Proxy(#[source] Cause),
@@ -47,6 +61,8 @@ pub enum HttpsTransportError {
 pub struct HttpsTransportBuilder {
     roots: Vec<CertificateDer<'static>>,
     exclusive: bool,
+    pin: Option<Sha1Thumbprint>,
+    identity: Option<ClientIdentity>,
     proxy: Option<String>,
     connect_timeout: Option<Duration>,
     only_public: Option<Exceptions>,
@@ -61,6 +77,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 #[derive(Debug, Clone)]
 pub struct HttpsTransport {
     client: reqwest::Client,
+    identity: Option<ClientIdentity>,
     only_public: Option<Exceptions>,
 }
 
@@ -105,6 +122,34 @@ impl HttpsTransportBuilder {
         self.add_roots_pem(pem)
     }
 
+    /// Trusts the one certificate whose SHA-1 thumbprint this is (40 hexadecimal digits), and nothing else. For servers
+    /// whose certificate nobody vouches for, as Service Fabric's; a root is better wherever there is one.
+    ///
+    /// The thumbprint takes the place of chain and name: **issuer, host name and revocation are not looked at.** The
+    /// certificate's dates are, and the server proves that it has the key. The certificate must be RSA.
+    ///
+    /// # Errors
+    /// [`HttpsTransportError::Thumbprint`].
+    pub fn only_certificate_sha1(mut self, thumbprint: &str) -> Result<Self, HttpsTransportError> {
+        self.pin = Some(Sha1Thumbprint::parse(thumbprint).ok_or(HttpsTransportError::Thumbprint)?);
+        Ok(self)
+    }
+
+    /// Shows this certificate to servers that ask for one (mutual TLS, RFC 8705 §2).
+    pub fn client_identity(mut self, identity: ClientIdentity) -> Self {
+        self.identity = Some(identity);
+        self
+    }
+
+    /// As [`HttpsTransportBuilder::client_identity`], from PEM text: the chain, the client's own certificate first, and
+    /// its private key (PKCS#8 or PKCS#1).
+    ///
+    /// # Errors
+    /// [`ClientIdentityError`].
+    pub fn client_identity_pem(self, pem: &[u8]) -> Result<Self, ClientIdentityError> {
+        Ok(self.client_identity(ClientIdentity::from_pem(pem)?))
+    }
+
     /// Sends everything through this proxy, for example `http://proxy.contoso.com:3128` (TLS runs end to end through it).
     pub fn proxy(mut self, address: impl Into<String>) -> Self {
         self.proxy = Some(address.into());
@@ -129,9 +174,16 @@ impl HttpsTransportBuilder {
     /// Builds the transport. With the operating system's roots this reads and parses their store, some milliseconds.
     ///
     /// # Errors
-    /// [`HttpsTransportError::Roots`], [`HttpsTransportError::Proxy`], [`HttpsTransportError::Client`].
+    /// [`HttpsTransportError::Roots`], [`HttpsTransportError::Proxy`], [`HttpsTransportError::Client`],
+    /// [`HttpsTransportError::PinAndRoots`], [`HttpsTransportError::ClientIdentity`].
     pub fn build(self) -> Result<HttpsTransport, HttpsTransportError> {
-        let tls = tls_config(self.roots, self.exclusive)?;
+        let provider: Arc<CryptoProvider> = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let verifier: Arc<dyn ServerCertVerifier> = match self.pin {
+            Some(_) if self.exclusive || !self.roots.is_empty() => return Err(HttpsTransportError::PinAndRoots),
+            Some(thumbprint) => Arc::new(Pinned::new(thumbprint, Arc::clone(&provider))),
+            None => trust(self.roots, self.exclusive, Arc::clone(&provider))?,
+        };
+        let tls = tls_config(verifier, self.identity.as_ref(), provider)?;
         let mut builder = reqwest::Client::builder()
             .tls_backend_preconfigured(tls)
             .https_only(true)
@@ -155,33 +207,45 @@ impl HttpsTransportBuilder {
             builder = builder.dns_resolver(Arc::new(PublicOnly(exceptions.clone())));
         }
         let client = builder.build().map_err(|error| HttpsTransportError::Client(error.into()))?;
-        Ok(HttpsTransport { client, only_public: self.only_public })
+        Ok(HttpsTransport { client, identity: self.identity, only_public: self.only_public })
     }
+}
+
+/// What judges a server's certificate: own roots alone, or the operating system's and own ones beside them.
+fn trust(
+    roots: Vec<CertificateDer<'static>>,
+    exclusive: bool,
+    provider: Arc<CryptoProvider>,
+) -> Result<Arc<dyn ServerCertVerifier>, HttpsTransportError> {
+    let unusable = |error: rustls::Error| HttpsTransportError::Roots(error.into());
+    if !exclusive {
+        return Ok(Arc::new(Verifier::new_with_extra_roots(roots, provider).map_err(unusable)?));
+    }
+    let mut store = rustls::RootCertStore::empty();
+    for root in roots {
+        store.add(root).map_err(unusable)?;
+    }
+    let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(store), provider).build();
+    Ok(verifier.map_err(|error| HttpsTransportError::Roots(error.into()))?)
 }
 
 /// The TLS side: aws-lc-rs by name rather than by process-wide default, so that no other crate's choice matters.
 fn tls_config(
-    roots: Vec<CertificateDer<'static>>,
-    exclusive: bool,
+    verifier: Arc<dyn ServerCertVerifier>,
+    identity: Option<&ClientIdentity>,
+    provider: Arc<CryptoProvider>,
 ) -> Result<rustls::ClientConfig, HttpsTransportError> {
-    let unusable = |error: rustls::Error| HttpsTransportError::Roots(error.into());
-    let provider: Arc<CryptoProvider> = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let versions = rustls::ClientConfig::builder_with_provider(Arc::clone(&provider))
+    let certified = identity.map(|identity| identity.certified(&provider)).transpose();
+    let certified = certified.map_err(|error| HttpsTransportError::ClientIdentity(error.into()))?;
+    let builder = rustls::ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
-        .map_err(unusable)?;
-    let mut config = if exclusive {
-        let mut store = rustls::RootCertStore::empty();
-        for root in roots {
-            store.add(root).map_err(unusable)?;
-        }
-        let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(store), provider)
-            .build()
-            .map_err(|error| HttpsTransportError::Roots(error.into()))?;
-        versions.with_webpki_verifier(verifier).with_no_client_auth()
-    } else {
-        let verifier = Verifier::new_with_extra_roots(roots, provider).map_err(unusable)?;
-        // rustls calls every verifier but its own "dangerous"; this one asks the operating system's roots.
-        versions.dangerous().with_custom_certificate_verifier(Arc::new(verifier)).with_no_client_auth()
+        .map_err(|error| HttpsTransportError::Client(error.into()))?
+        // rustls calls every verifier that is handed in "dangerous"; each of ours lets in less than everybody.
+        .dangerous()
+        .with_custom_certificate_verifier(verifier);
+    let mut config = match certified {
+        Some(key) => builder.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(key))),
+        None => builder.with_no_client_auth(),
     };
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(config)
@@ -206,6 +270,10 @@ impl Transport for HttpsTransport {
                 Err(_) => Err(TransportError::Timeout { after: limits.timeout }),
             }
         })
+    }
+
+    fn client_identity(&self) -> Option<&ClientIdentity> {
+        self.identity.as_ref()
     }
 }
 

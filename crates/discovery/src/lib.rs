@@ -1,6 +1,7 @@
 //! What an issuer publishes: metadata and key sets, fixed or fetched and cached. Owns the door through which HTTP leaves.
 //!
-//! - [`Transport`] is that door; [`HttpsTransport`] is the real one. No other room but the sidecar has an HTTP client.
+//! - [`Transport`] is that door; [`HttpsTransport`] is the real one, and [`LocalHttpTransport`] a small one that
+//!   leads no further than this machine and its link. No other room but the sidecar has an HTTP client.
 //! - [`KeySource`] answers "which keys do I believe in, now": [`KeySource::fixed`], or [`RemoteKeys`], which fetches an
 //!   issuer's metadata and keys and keeps them through outages.
 //!
@@ -8,11 +9,14 @@
 //! from configuration, and from metadata only for the same host. Read on in [`RemoteKeys`] for what is promised, and in
 //! [`RefreshPolicy`] for the figures.
 
+mod client_identity;
 mod document;
 mod error;
 mod external_issuers;
 mod fetching;
 mod https;
+mod local_http;
+mod pinned;
 mod public_address;
 mod published;
 mod remote;
@@ -22,9 +26,11 @@ mod snapshot;
 mod source;
 mod transport;
 
+pub use client_identity::{ClientIdentity, ClientIdentityError};
 pub use error::{FetchError, KeysUnavailable, SourceError};
 pub use external_issuers::{ExternalIssuerError, ExternalIssuers};
 pub use https::{HttpsTransport, HttpsTransportBuilder, HttpsTransportError};
+pub use local_http::LocalHttpTransport;
 pub use published::PublishedKeys;
 pub use remote::{RemoteKeys, RemoteKeysBuilder};
 pub use retry_after::retry_after;

@@ -14,6 +14,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use crate::client_identity::ClientIdentity;
+
 /// A boxed future, as [`Transport::send`] returns it.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
@@ -67,6 +69,12 @@ pub trait Transport: Send + Sync + fmt::Debug + 'static {
         request: http::Request<Bytes>,
         limits: Limits,
     ) -> BoxFuture<'static, Result<http::Response<Bytes>, TransportError>>;
+
+    /// The certificate that servers which ask for one are shown, if there is one (RFC 8705 §2). Who depends on it, as
+    /// certificate-bound tokens do, asks here first.
+    fn client_identity(&self) -> Option<&ClientIdentity> {
+        None
+    }
 }
 
 impl<T: Transport + ?Sized> Transport for Arc<T> {
@@ -76,6 +84,10 @@ impl<T: Transport + ?Sized> Transport for Arc<T> {
         limits: Limits,
     ) -> BoxFuture<'static, Result<http::Response<Bytes>, TransportError>> {
         (**self).send(request, limits)
+    }
+
+    fn client_identity(&self) -> Option<&ClientIdentity> {
+        (**self).client_identity()
     }
 }
 

@@ -158,9 +158,12 @@ impl AadSts {
     pub fn describes(&self, message: &str) -> bool {
         let mut rest = message;
         let mut after_insertion = false;
-        for piece in pieces(self.text) {
+        let mut pieces = pieces(self.text).peekable();
+        while let Some(piece) = pieces.next() {
             match piece {
                 Piece::Insertion(_) => after_insertion = true,
+                // The last part may occur in the value before it too, as a full stop does in a time.
+                Piece::Literal(text) if after_insertion && pieces.peek().is_none() => return rest.ends_with(text),
                 Piece::Literal(text) => {
                     let Some(at) = rest.find(text).filter(|&at| at == 0 || after_insertion) else { return false };
                     rest = &rest[at + text.len()..];
@@ -251,6 +254,9 @@ mod tests {
         assert!(!AadSts::EXPIRED_CLIENT_SECRET.describes(&text));
         assert!(!AadSts::INVALID_CLIENT_SECRET.describes("Invalid client secret is provided."));
         assert!(!AadSts::INVALID_CLIENT_SECRET.describes(&format!("{text} more")));
+        let text = AadSts::ASSERTION_EXPIRED.render(&[("now", "12:00:00.5"), ("expires", "11:00:00.5")]);
+        assert!(AadSts::ASSERTION_EXPIRED.describes(&text), "{text}");
+        assert!(!AadSts::ASSERTION_EXPIRED.describes(text.trim_end_matches('.')));
     }
 
     #[test]

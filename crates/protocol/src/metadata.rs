@@ -12,6 +12,7 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 use crate::authority::AuthorityHost;
 use crate::cloud::CloudProfile;
 use crate::decode::{DecodeError, Members};
+use crate::instance::is_public_cloud_host;
 use crate::tenant::ServedTenant;
 use crate::token_response::text;
 use crate::version::EndpointVersion;
@@ -138,7 +139,12 @@ impl Metadata {
             EndpointVersion::V1 => cloud.issuer_v1(tenant.in_issuer()),
             EndpointVersion::V2 => authority.issuer_v2(tenant.in_issuer()),
         };
-        let userinfo = if is_v1 { authority.userinfo_endpoint_v1(tenant) } else { cloud.userinfo_endpoint_v2() };
+        let userinfo = match version {
+            EndpointVersion::V1 => authority.userinfo_endpoint_v1(tenant),
+            EndpointVersion::V2 if is_public_cloud_host(authority.host()) => cloud.userinfo_endpoint_v2(),
+            // Elsewhere Graph's part is played here, and no token leaves for Microsoft's hosts.
+            EndpointVersion::V2 => format!("{}/oidc/userinfo", authority.origin()),
+        };
         Self {
             issuer,
             jwks_uri: authority.jwks_uri(tenant, version),

@@ -65,7 +65,7 @@ impl Asked {
         let query = request.uri().query().unwrap_or_default();
         let form = Form::parse(query.as_bytes(), PARAMETERS);
         let version = form.as_ref().ok().and_then(|form| form.get("api-version"));
-        let dialect = match (request.uri().path(), version) {
+        let dialect = match (path(request), version) {
             (APP_SERVICE_PATH, Some("2017-09-01")) => Dialect::AppService2017,
             (APP_SERVICE_PATH, _) => Dialect::AppService,
             _ => Dialect::Imds,
@@ -78,6 +78,11 @@ impl Asked {
     }
 }
 
+/// The path; azure-identity for Node ends it in a slash (observed November 2026), and so may everybody.
+fn path(request: &Request) -> &str {
+    request.uri().path().trim_end_matches('/')
+}
+
 /// Turns away what no program on this machine would send here.
 fn door(request: &Request) -> Result<(), Fault> {
     if !is_for_this_machine(request) {
@@ -87,7 +92,7 @@ fn door(request: &Request) -> Result<(), Fault> {
     if request.headers().keys().any(|name| is_forwarded(name.as_str())) {
         return Err(Fault::bad_request("Forwarded requests are not answered"));
     }
-    if !matches!(request.uri().path(), IMDS_PATH | APP_SERVICE_PATH) {
+    if !matches!(path(request), IMDS_PATH | APP_SERVICE_PATH) {
         return Err(Fault::new(StatusCode::NOT_FOUND, "There is nothing here"));
     }
     if request.method() != Method::GET {

@@ -193,3 +193,26 @@ async fn ids_and_telemetry_are_answered_as_entra_does() {
     let answer = kit.post_with(&path, &form, &[("client-request-id", "x' OR 1=1")]).await;
     assert_ne!(answer.body["correlation_id"], "x' OR 1=1");
 }
+
+#[tokio::test]
+async fn services_of_azure_are_there_without_being_registered() {
+    let kit = Kit::start().await;
+    for (scope, audience) in [
+        ("https://management.azure.com/.default", "https://management.azure.com"),
+        ("https://management.azure.com//.default", "https://management.azure.com/"),
+        ("https://management.core.windows.net//.default", "https://management.core.windows.net/"),
+        ("https://vault.azure.net/.default", "https://vault.azure.net"),
+        ("https://storage.azure.com/.default", "https://storage.azure.com"),
+        ("cfa8b339-82a2-471a-a3c9-0fc0be7a4093/.default", "cfa8b339-82a2-471a-a3c9-0fc0be7a4093"),
+    ] {
+        let answer = kit.token(scope).await;
+        let claims = claims(&answer.body["access_token"]);
+        assert_eq!(
+            (&claims["aud"], &claims["ver"]),
+            (&serde_json::json!(audience), &serde_json::json!("1.0")),
+            "{scope}"
+        );
+        assert!(claims.get("roles").is_none());
+    }
+    assert_eq!(kit.token("https://vault.azure.net/secrets/.default").await.refusal().2, 500_011);
+}

@@ -105,7 +105,7 @@ async fn b10_b16_a_forged_or_outdated_assertion_is_refused() {
     assert_eq!(ask(&kit, &format!("{head}.")).await.refusal().0, 401);
     // Of the issuer's own kind, and signed by nobody that it publishes.
     let stranger = Issuer::start().await;
-    let claims = crate::kit::claims(&json!(issuer.token));
+    let claims = claims(&json!(issuer.token));
     let part = |value: &serde_json::Value| countersign_token::base64url_encode(value.to_string().as_bytes());
     let header = crate::kit::segment(&json!(stranger.token), 0);
     let foreign = format!("{}.{}.{}", part(&header), part(&claims), stranger.token.rsplit_once('.').unwrap().1);

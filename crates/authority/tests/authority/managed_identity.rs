@@ -118,6 +118,8 @@ fn members(json: &str) -> Vec<&str> {
 }
 
 /// The bodies of a topic's recordings of which the line has all these texts; none where the recordings are not at hand.
+#[expect(clippy::disallowed_methods, reason = "tests find shared material through one environment variable")]
+#[expect(clippy::print_stderr, reason = "a skipped test says so")]
 fn recorded(topic: &str, with: &[&str]) -> Vec<String> {
     let beside = || std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared");
     let shared = std::env::var_os("COUNTERSIGN_SHARED").map_or_else(beside, Into::into);

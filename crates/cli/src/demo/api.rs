@@ -35,7 +35,9 @@ impl AppRole for WriteRole {
 /// For an application with the role and for a user with the scope alike; who it was is in the answer.
 async fn list(caller: Caller) -> Json<Value> {
     let user = caller.claim("name");
-    Json(json!({"orders": [{"id": 1, "item": "tea"}, {"id": 2, "item": "ink"}], "caller": caller.client(), "user": user}))
+    Json(
+        json!({"orders": [{"id": 1, "item": "tea"}, {"id": 2, "item": "ink"}], "caller": caller.client(), "user": user}),
+    )
 }
 
 async fn create(caller: Caller<WriteRole>) -> Json<Value> {

@@ -53,13 +53,14 @@ impl Browser {
     /// Fills in the form that has the first of these fields, and sends it with everything hidden in it.
     pub(crate) async fn press(&mut self, page: &Page, fields: &[(&str, &str)]) -> Result<Page, BrowserError> {
         let field = fields.first().map_or("", |(name, _)| name);
-        let form = page.form_with(field).ok_or_else(|| BrowserError::NoForm {
-            heading: page.heading().to_owned(),
-            field: field.to_owned(),
-        })?;
+        let form = page
+            .form_with(field)
+            .ok_or_else(|| BrowserError::NoForm { heading: page.heading().to_owned(), field: field.to_owned() })?;
         let hidden = form.hidden.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         let hidden = hidden.filter(|(name, _)| fields.iter().all(|(given, _)| given != name));
-        let body = hidden.chain(fields.iter().copied()).fold(FormEncoder::new(), |form, (name, value)| form.field(name, value));
+        let body = hidden
+            .chain(fields.iter().copied())
+            .fold(FormEncoder::new(), |form, (name, value)| form.field(name, value));
         let request = Request::post(format!("{}{}", self.origin, form.action))
             .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
             .header(ORIGIN, &self.origin)

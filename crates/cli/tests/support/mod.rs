@@ -2,6 +2,8 @@
 #![allow(dead_code, reason = "each test file uses its own part")]
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+pub(crate) mod town;
+
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
@@ -48,7 +50,12 @@ pub(crate) fn run_command(command: &mut Command) -> Run {
 
 /// Runs to the end with this on standard input.
 pub(crate) fn run_with_input(arguments: &[&str], input: &[u8]) -> Run {
-    let mut child = countersign(arguments).stdin(Stdio::piped()).spawn().unwrap();
+    run_command_with_input(&mut countersign(arguments), input)
+}
+
+/// Runs a prepared command to the end with this on standard input.
+pub(crate) fn run_command_with_input(command: &mut Command, input: &[u8]) -> Run {
+    let mut child = command.stdin(Stdio::piped()).spawn().unwrap();
     let mut stdin = child.stdin.take().unwrap();
     let output = std::thread::scope(|scope| {
         // A program that stops reading early is not an error here.

@@ -1,6 +1,7 @@
 //! What the integration tests share: a token endpoint behind a fake [`Transport`], and clients that talk to it.
 #![allow(dead_code, unreachable_pub, reason = "each test program uses its own part of this")]
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
@@ -27,6 +28,7 @@ pub(crate) struct Endpoint {
     requests: Arc<Mutex<Vec<http::Request<Bytes>>>>,
     answer: Arc<Mutex<Answer>>,
     gate: Arc<Mutex<watch::Sender<bool>>>,
+    forgets: Arc<AtomicBool>,
 }
 
 impl std::fmt::Debug for Endpoint {
@@ -42,6 +44,7 @@ impl Endpoint {
             requests: Arc::default(),
             answer: Arc::new(Mutex::new(Box::new(|_| unreachable!()))),
             gate: Arc::new(Mutex::new(watch::channel(false).0)),
+            forgets: Arc::default(),
         };
         endpoint.issues();
         endpoint
@@ -58,6 +61,11 @@ impl Endpoint {
     pub(crate) fn answers(&self, answer: impl Fn(&http::Request<Bytes>) -> Outcome + Send + 'static) {
         // A test may have made the last answer panic.
         *self.answer.lock().unwrap_or_else(PoisonError::into_inner) = Box::new(answer);
+    }
+
+    /// From now on requests are not remembered.
+    pub(crate) fn forgets(&self) {
+        self.forgets.store(true, Ordering::SeqCst);
     }
 
     pub(crate) fn goes_down(&self) {
@@ -95,7 +103,9 @@ impl Gate {
 
 impl Transport for Endpoint {
     fn send(&self, request: http::Request<Bytes>, _limits: Limits) -> BoxFuture<'static, Outcome> {
-        self.requests.lock().unwrap().push(request.clone());
+        if !self.forgets.load(Ordering::SeqCst) {
+            self.requests.lock().unwrap().push(request.clone());
+        }
         let outcome = (self.answer.lock().unwrap_or_else(PoisonError::into_inner))(&request);
         let mut held = self.gate.lock().unwrap().subscribe();
         Box::pin(async move {
@@ -160,4 +170,25 @@ pub(crate) async fn settle() {
     for _ in 0..20 {
         tokio::task::yield_now().await;
     }
+}
+
+/// An unsigned compact JWS with these claims: what a client may take for a token of somebody else's.
+pub(crate) fn jws(claims: &Value) -> String {
+    let part = |text: &str| countersign_token::base64url_encode(text.as_bytes());
+    format!("{}.{}.c2lnbmF0dXJl", part("{}"), part(&claims.to_string()))
+}
+
+/// A field of a form, decoded.
+pub(crate) fn field(form: &str, name: &str) -> Option<String> {
+    let value = form.split('&').find_map(|field| field.strip_prefix(name)?.strip_prefix('='))?;
+    let value = value.replace('+', " ");
+    let mut bytes = Vec::new();
+    let mut rest = value.as_str();
+    while let Some(at) = rest.find('%') {
+        bytes.extend_from_slice(&rest.as_bytes()[..at]);
+        bytes.push(u8::from_str_radix(&rest[at + 1..at + 3], 16).unwrap());
+        rest = &rest[at + 3..];
+    }
+    bytes.extend_from_slice(rest.as_bytes());
+    Some(String::from_utf8(bytes).unwrap())
 }

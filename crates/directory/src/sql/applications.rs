@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::columns::{Cells, column, each, parsed};
 use super::failure::writing;
 use super::{Query, Session, signing_keys};
-use crate::well_known::{well_known, well_known_by_uri};
+use crate::well_known::{service, well_known, well_known_by_uri};
 use crate::{Application, Applications, KeyOwner, Record, StoreError};
 
 fn read(row: &impl Cells) -> Result<Application, StoreError> {
@@ -108,7 +108,8 @@ impl<S: Session> Applications for S {
         let row = self
             .optional(Query::new("SELECT tenant_id, document FROM applications WHERE app_id = $1").bind(id.to_string()))
             .await?;
-        row.as_ref().map(read).transpose()
+        let registered = row.as_ref().map(read).transpose()?;
+        Ok(registered.or_else(|| service(id).cloned()))
     }
 
     async fn applications_of(&mut self, tenant: TenantId) -> Result<Vec<Application>, StoreError> {

@@ -6,7 +6,7 @@ use super::columns::{Cells, column, each, named, parsed};
 use super::failure::writing;
 use super::groups::forget_principal;
 use super::{Query, Session};
-use crate::well_known::well_known_by_uri;
+use crate::well_known::{service, service_by_uri, well_known_by_uri};
 use crate::{
     Applications, MICROSOFT_GRAPH, Record, ServicePrincipal, ServicePrincipalKind, ServicePrincipals, StoreError,
     TOKEN_EXCHANGE, token_exchange,
@@ -144,10 +144,12 @@ impl<S: Session> ServicePrincipals for S {
                     .bind(app_id.to_string()),
             )
             .await?;
-        if row.is_none() && app_id == TOKEN_EXCHANGE {
-            return Ok(Some(ServicePrincipal::of(token_exchange(), tenant)));
+        // These need no row: nothing is granted at them before somebody makes one.
+        let unwritten = if app_id == TOKEN_EXCHANGE { Some(token_exchange()) } else { service(app_id) };
+        match unwritten {
+            Some(application) if row.is_none() => Ok(Some(ServicePrincipal::of(application, tenant))),
+            _ => with_names(self, row).await,
         }
-        with_names(self, row).await
     }
 
     async fn service_principal_by_id(
@@ -187,7 +189,14 @@ impl<S: Session> ServicePrincipals for S {
                 .bind(name.to_owned()),
             )
             .await?;
-        with_names(self, row).await
+        match with_names(self, row).await? {
+            Some(found) => Ok(Some(found)),
+            // What somebody registered here under such a name comes first.
+            None => match service_by_uri(name) {
+                Some(application) => self.service_principal(tenant, application.app_id()).await,
+                None => Ok(None),
+            },
+        }
     }
 
     async fn service_principals_of(&mut self, tenant: TenantId) -> Result<Vec<ServicePrincipal>, StoreError> {

@@ -17,8 +17,8 @@ use countersign_protocol::{EndpointVersion, ResourceIdentifier, ScopeSet, Tenant
 use countersign_token::{ClientId, Randomness, SystemRandomness};
 use secrecy::ExposeSecret;
 
-use self::prepared::{Asker, Grant};
 pub(crate) use self::prepared::{Acquired, Prepared};
+use self::prepared::{Asker, Grant};
 use self::proof::ProofArgs;
 use crate::environment::Environment;
 use crate::error::CliError;
@@ -216,7 +216,8 @@ impl Acquisition {
     }
 
     fn refuse_two_readers(&self, body_from_stdin: bool) -> Result<(), CliError> {
-        let files = [&self.on_behalf_of, &self.password_file].into_iter().flatten().filter(|path| one_stdin(path)).count();
+        let files =
+            [&self.on_behalf_of, &self.password_file].into_iter().flatten().filter(|path| one_stdin(path)).count();
         if files + self.proof.readers_of_stdin() + usize::from(body_from_stdin) < 2 {
             return Ok(());
         }

@@ -103,7 +103,11 @@ impl Prepared {
         Ok(self.acquired(token.map_err(CliError::Acquire)?, None, None))
     }
 
-    async fn by_device_code(&self, client: &ConfidentialClient, options: &RequestOptions) -> Result<Acquired, CliError> {
+    async fn by_device_code(
+        &self,
+        client: &ConfidentialClient,
+        options: &RequestOptions,
+    ) -> Result<Acquired, CliError> {
         let code = client.start_device_code(&self.scopes, options).await.map_err(CliError::Acquire)?;
         if code.message().is_empty() {
             report::note(&format!("open {} and enter the code {}", code.verification_uri(), code.user_code()));
@@ -121,7 +125,8 @@ impl Prepared {
 
     fn acquired(&self, token: AccessToken, granted: Option<&str>, account: Option<Account>) -> Acquired {
         let asked = || self.scopes.iter().map(|scope| scope.as_str().to_owned()).collect();
-        let scopes = granted.map_or_else(asked, |granted| granted.split_ascii_whitespace().map(str::to_owned).collect());
+        let scopes =
+            granted.map_or_else(asked, |granted| granted.split_ascii_whitespace().map(str::to_owned).collect());
         Acquired { token, scopes, account, correlation_id: self.correlation_id.clone() }
     }
 }

@@ -148,7 +148,11 @@ impl ProofArgs {
 
     /// Which of these flags read standard input.
     pub(super) fn readers_of_stdin(&self) -> usize {
-        [&self.secret_file, &self.certificate_password_file].into_iter().flatten().filter(|path| one_stdin(path)).count()
+        [&self.secret_file, &self.certificate_password_file]
+            .into_iter()
+            .flatten()
+            .filter(|path| one_stdin(path))
+            .count()
     }
 }
 

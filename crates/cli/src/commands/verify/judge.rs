@@ -4,9 +4,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use countersign_discovery::{KeySource, RemoteKeys};
-use countersign_guard::Verifier;
-use countersign_protocol::{AuthorityHost, CloudProfile, EndpointVersion, TenantSegment};
-use countersign_token::{Clock, FakeClock, KeySet, Policy, SystemClock, TenantId, Timestamp, Validator, verify};
+use countersign_guard::{Permission, RegisteredRule, Rule, Verifier};
+use countersign_protocol::{EndpointVersion, TenantSegment};
+use countersign_token::{
+    Claims, Clock, FakeClock, KeySet, Policy, PolicyError, Rejection, SystemClock, TenantId, Timestamp, Validator,
+    Verified, authenticate, verify,
+};
 use tokio::runtime::Runtime;
 
 use super::Args;
@@ -19,9 +22,9 @@ use crate::{input, report};
 /// Decides about tokens, from as many threads as there are.
 pub(crate) enum Judge {
     /// Keys and rules from files: no network, no runtime.
-    Files { keys: KeySet, validator: Box<Validator>, clock: Arc<dyn Clock> },
+    Files { keys: KeySet, validator: Box<Validator>, permission: Option<Box<Permission>>, clock: Arc<dyn Clock> },
     /// Keys from an authority, as a guard has them.
-    Authority { verifier: Verifier, runtime: Runtime },
+    Authority { verifier: Verifier, rule: RegisteredRule, runtime: Runtime },
 }
 
 impl Judge {
@@ -32,14 +35,19 @@ impl Judge {
         };
         let policy = args.policy.as_deref().map(policy_file).transpose()?;
         match (&args.jwks, policy) {
-            (Some(path), Some(policy)) => Self::of_files(key_file(path)?, &policy, clock),
+            (Some(path), Some(policy)) => Self::of_files(args, key_file(path)?, &policy, clock),
             (_, policy) => Self::of_authority(args, environment, policy, clock),
         }
     }
 
-    fn of_files(keys: KeySet, policy: &Policy, clock: Arc<dyn Clock>) -> Result<Self, CliError> {
+    fn of_files(args: &Args, keys: KeySet, policy: &Policy, clock: Arc<dyn Clock>) -> Result<Self, CliError> {
         let validator = Box::new(policy.compile().map_err(CliError::Policy)?);
-        Ok(Self::Files { keys, validator, clock })
+        let named = |name: &String| {
+            let unknown = || CliError::Policy(PolicyError::UnknownPermission(name.clone()));
+            validator.named(name).cloned().map(Box::new).ok_or_else(unknown)
+        };
+        let permission = args.permission.as_ref().map(named).transpose()?;
+        Ok(Self::Files { keys, validator, permission, clock })
     }
 
     fn of_authority(
@@ -52,7 +60,7 @@ impl Judge {
         let authority = args.trust.authority(environment)?;
         let policy = match policy {
             Some(policy) => policy,
-            None => policy_of_flags(args, &authority, tenant)?,
+            None => args.rules.policy(&authority, tenant)?,
         };
         let transport = args.trust.transport(environment)?;
         let segment = TenantSegment::from(tenant);
@@ -60,30 +68,56 @@ impl Judge {
         let keys = RemoteKeys::from_authority(&authority, &segment, EndpointVersion::V2, transport)
             .map_err(CliError::KeyAddress)?
             .build();
-        let verifier =
-            Verifier::builder(KeySource::from(keys.clone()), &policy).map_err(CliError::Policy)?.clock(clock).build();
+        let verifier = Verifier::builder(KeySource::from(keys.clone()), &policy)
+            .map_err(CliError::Policy)?
+            .clock(clock)
+            // A policy that takes any tenant leaves each to the service's own hook, which is not here.
+            .tenants(|_| true)
+            .build();
+        let rule = args.permission.as_deref().map_or_else(Rule::own, Rule::named);
+        let rule = verifier.register(rule).map_err(CliError::Policy)?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .enable_all()
             .build()
             .map_err(CliError::Runtime)?;
         runtime.block_on(keys.ready()).map_err(CliError::Keys)?;
-        Ok(Self::Authority { verifier, runtime })
+        Ok(Self::Authority { verifier, rule, runtime })
     }
 
     /// Decides about one token and hands the verdict to `tell`.
     pub(crate) fn decide<E>(&self, token: &str, tell: impl FnOnce(&Verdict<'_>) -> Result<(), E>) -> Result<Exit, E> {
         match self {
-            Self::Files { keys, validator, clock } => match verify(token, keys, validator, clock.now()) {
-                Ok(claims) => told(&Verdict::valid(&claims), tell),
-                Err(rejection) => told(&Verdict::rejected(&rejection), tell),
-            },
-            Self::Authority { verifier, runtime } => match runtime.block_on(verifier.verify(token)) {
+            Self::Files { keys, validator, permission, clock } => {
+                let verified = match permission {
+                    None => verify(token, keys, validator, clock.now()),
+                    Some(permission) => verify_under(token, keys, validator, permission, clock.now()),
+                };
+                match verified {
+                    Ok(claims) => told(&Verdict::valid(&claims), tell),
+                    Err(rejection) => told(&Verdict::rejected(&rejection), tell),
+                }
+            }
+            Self::Authority { verifier, rule, runtime } => match runtime.block_on(verifier.verify_under(token, rule)) {
                 Ok(claims) => told(&Verdict::valid(&claims), tell),
                 Err(refusal) => told(&Verdict::of_guard(&refusal), tell),
             },
         }
     }
+}
+
+/// As a guard decides at a route with a permission of its own: who calls, by the policy; what for, by the permission.
+fn verify_under(
+    token: &str,
+    keys: &KeySet,
+    validator: &Validator,
+    permission: &Permission,
+    now: Timestamp,
+) -> Result<Verified<Claims>, Rejection> {
+    let claims = authenticate(token, keys, validator, now)?;
+    validator.permission().check_caller(&claims)?;
+    permission.check(&claims)?;
+    Ok(claims)
 }
 
 fn told<'a, E>(verdict: &Verdict<'a>, tell: impl FnOnce(&Verdict<'a>) -> Result<(), E>) -> Result<Exit, E> {
@@ -131,33 +165,4 @@ fn tenant(args: &Args, environment: &Environment, policy: Option<&Policy>) -> Re
             hint: "give --jwks FILE with --policy FILE, or --tenant GUID with --authority URL",
         }),
     }
-}
-
-fn policy_of_flags(args: &Args, authority: &AuthorityHost, tenant: TenantId) -> Result<Policy, CliError> {
-    if args.audience.is_empty() {
-        return Err(CliError::Missing {
-            what: "--audience",
-            hint: "name the API that the tokens are for: its client id (v2.0 tokens) or App ID URI (v1.0 tokens); or give \
-                   --policy FILE",
-        });
-    }
-    if args.role.is_empty() && args.scope.is_empty() {
-        report::warning("without --role or --scope no token has what it takes: every genuine one is 'role_missing'");
-    }
-    let cloud = CloudProfile::ALL
-        .into_iter()
-        .find(|cloud| cloud.authority_host == authority.host())
-        .unwrap_or(CloudProfile::GLOBAL);
-    let template = serde_json::json!({
-        "tenants": [tenant],
-        "issuers": [authority.issuer_v2("{tenantid}"), cloud.issuer_v1("{tenantid}")],
-        "audiences": args.audience,
-        "app_roles": args.role,
-        "scopes": args.scope,
-    });
-    serde_json::from_value(template).map_err(|error| CliError::Value {
-        what: "the policy",
-        value: "made of the flags".to_owned(),
-        cause: error.into(),
-    })
 }

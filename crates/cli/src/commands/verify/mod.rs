@@ -5,6 +5,7 @@
 
 mod judge;
 mod lines;
+mod rules;
 mod stream;
 mod verdict;
 
@@ -12,6 +13,7 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use self::judge::Judge;
+use self::rules::Rules;
 use self::verdict::Verdict;
 use crate::environment::Environment;
 use crate::error::CliError;
@@ -23,7 +25,7 @@ use crate::{input, rejection_text};
 /// Verify tokens as a guard does, and say which rule refused and why
 ///
 /// Keys come from a file (--jwks) or from an authority (--authority, --tenant); the rules come from a policy file
-/// (--policy) or from --tenant, --audience, --role and --scope.
+/// (--policy) or from --tenant, --audience and the flags after it, which are the policy's members one by one.
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub(crate) struct Args {
@@ -46,17 +48,12 @@ pub(crate) struct Args {
     #[arg(long, value_name = "GUID", conflicts_with = "jwks")]
     tenant: Option<String>,
 
-    /// An audience that is taken: the API's client id or App ID URI; repeatable
-    #[arg(long, value_name = "AUDIENCE", conflicts_with = "policy")]
-    audience: Vec<String>,
+    #[command(flatten)]
+    rules: Rules,
 
-    /// An app role, one of which an application must hold; repeatable
-    #[arg(long, value_name = "ROLE", conflicts_with = "policy")]
-    role: Vec<String>,
-
-    /// A scope, one of which a user's token must hold; repeatable
-    #[arg(long, value_name = "SCOPE", conflicts_with = "policy")]
-    scope: Vec<String>,
+    /// Ask for the permission that the policy has under this name, as a route does that names it
+    #[arg(long, value_name = "NAME", requires = "policy")]
+    permission: Option<String>,
 
     /// Verify as if it were this time, in seconds since 1970
     #[arg(long, value_name = "SECONDS", allow_negative_numbers = true)]
@@ -80,7 +77,8 @@ A policy:
    "issuers": ["https://login.microsoftonline.com/{tenantid}/v2.0",
                "https://sts.windows.net/{tenantid}/"],
    "audiences": ["a5d8f9b0-0d2e-4c8a-9d43-0f0f2d4a5c11"],
-   "app_roles": ["Resource.Read"], "scopes": [], "clients": null}
+   "app_roles": ["Resource.Read"], "scopes": [], "clients": null,
+   "permissions": {"write": {"all_app_roles": ["Resource.Read", "Resource.Write"]}}}
 
 Example:
   countersign verify --jwks keys.json --policy policy.json --jsonl < tokens.txt"#;

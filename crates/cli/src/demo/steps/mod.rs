@@ -69,7 +69,7 @@ pub(crate) const STEPS: &[Step] = &[
         title: "With a token from another tenant",
         story: "Fabrikam is another company with the same authority. There, too, the daemon is known and was granted the \
                 role. But here each tenant signs with keys of its own, and an API that serves Contoso only fetches no others. \
-                (Entra's tenants share keys: there the tenant's id in the token would tell.)",
+                Entra's tenants share keys: there the tenant's id in the token would tell.",
         expected: "401 unknown_key",
         play: |world| Box::pin(calling::other_tenant(world)),
     },
@@ -165,7 +165,7 @@ pub(crate) const STEPS: &[Step] = &[
     Step {
         name: "silent_renewal",
         title: "A renewal that nobody notices",
-        story: "Two hours later (the clocks are moved on) her token is over. The web app shows the refresh token that came \
+        story: "Two hours later (the demo moves its clocks, and moves them back) her token is over. The web app shows the refresh token that came \
                 with it and has a new one. Alice is not asked anything.",
         expected: "401, then 200, Alice through the middle tier",
         play: |world| Box::pin(person::silently_renewed(world)),
