@@ -61,7 +61,7 @@ fn call(town: &Town, api: &Api, more: &[&str]) -> Run {
 }
 
 #[test]
-fn a_claims_challenge_is_answered_with_another_token_and_the_same_body() {
+fn c23_a_claims_challenge_is_answered_with_another_token_and_the_same_body() {
     let town = Town::start();
     let api = Api::start(&town, 1);
     let run = call(&town, &api, &["-d", "tea", "--fail"]);
@@ -77,7 +77,7 @@ fn a_claims_challenge_is_answered_with_another_token_and_the_same_body() {
 }
 
 #[test]
-fn c21_a_challenge_that_does_not_end_is_answered_once() {
+fn c23_a_challenge_that_does_not_end_is_answered_once() {
     let town = Town::start();
     let api = Api::start(&town, usize::MAX);
     let run = call(&town, &api, &["--fail"]);

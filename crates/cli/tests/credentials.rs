@@ -1,6 +1,5 @@
 //! `token` with each credential that has no person behind it: PFX, the certificate sent along, the managed identity, and
 //! the `AZURE_*` chain. Secrets, PEM and federated files are in `authority.rs` and `federated.rs`.
-#![expect(clippy::unwrap_used, reason = "tests")]
 
 mod support;
 

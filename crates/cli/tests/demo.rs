@@ -142,6 +142,25 @@ fn what_is_kept_works_until_it_is_told_to_stop() {
         with_environment(&["token", "--resource", "api://demo-resource", "--certificate", &text("certificate")]);
     assert_eq!((token.status, token.stdout.matches('.').count(), token.stdout.lines().count()), (0, 2, 1));
 
+    // Alice, by her password and through the web app that she has consented to.
+    let (my_orders, password, secret) = (text("middle_api"), text("password_file"), text("web_secret_file"));
+    let (user, web, user_scope) = (text("user"), text("web_client_id"), text("middle_scope"));
+    let called = with_environment(&[
+        "call",
+        &my_orders,
+        "--username",
+        &user,
+        "--password-file",
+        &password,
+        "--client-id",
+        &web,
+        "--secret-file",
+        &secret,
+        "--scope",
+        &user_scope,
+    ]);
+    assert!(called.status == 0 && called.stdout.contains("\"user\":\"Alice\""), "{called:?}");
+
     let elsewhere = text("ca");
     assert_eq!(running.terminate(), Some(0));
     assert!(!std::path::Path::new(&elsewhere).exists(), "the demo leaves files behind");

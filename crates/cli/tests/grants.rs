@@ -58,8 +58,10 @@ fn a_wrong_password_is_refused_and_shown_nowhere() {
 #[test]
 fn a_secret_in_the_environment_is_not_sent_for_a_public_client() {
     let town = Town::start();
-    // Entra refuses a public client that shows a secret (AADSTS700025).
     document(&run_command(town.alices(&FOR_THE_MIDDLE).env("AZURE_CLIENT_SECRET", SECRET)));
+    // By a flag it is, and refused: the one above was not sent.
+    let run = run_command(town.alices(&FOR_THE_MIDDLE).args(["--secret-file", &town.path("secret.txt")]));
+    assert_refused(&run, 1, &["invalid_client", "AADSTS700025"]);
 }
 
 #[test]

@@ -267,3 +267,28 @@ fn a_named_permission_is_asked_for_as_a_route_asks() {
     assert_eq!((unknown.status, unknown.stdout.as_str()), (2, ""));
     assert!(unknown.stderr.contains("hint: --permission names a member"), "{}", unknown.stderr);
 }
+
+/// With an authority the same rules are flags.
+#[test]
+fn flags_are_the_policys_members() {
+    use support::town::{DAEMON, MIDDLE, TENANT, TOOL, Town, document};
+    let town = Town::start();
+    let scope = ["--scope", "api://middle/access_as_user"];
+    let got = document(&support::run_command(&mut town.alices(&scope)));
+    let token = got["access_token"].as_str().unwrap();
+    let reason = |more: &[&str]| {
+        let mut command = town.command(TOOL, &["verify", "--json", "--tenant", TENANT, "--audience", MIDDLE]);
+        let run = support::run_command(command.args(more).arg(token));
+        (run.status, run.json_lines()[0]["reason"].as_str().unwrap().to_owned())
+    };
+    let with = |more: &[&'static str]| reason(&[&["--scope", "access_as_user"], more].concat());
+    let refused = |reason: &str| (1, reason.to_owned());
+    assert_eq!(with(&[]), (0, "ok".to_owned()));
+    assert_eq!(with(&["--client", TOOL, "--client-authentication", "none", "--no-guests"]), (0, "ok".to_owned()));
+    assert_eq!(with(&["--client", DAEMON]), refused("client_not_allowed"));
+    assert_eq!(with(&["--client-authentication", "secret"]), refused("client_authentication_not_allowed"));
+    assert_eq!(with(&["--all-scope", "more"]), refused("scope_missing"));
+    assert_eq!(with(&["--group", DAEMON]), refused("group_missing"));
+    assert_eq!(with(&["--acr", "c1"]), refused("authentication_context_missing"));
+    assert_eq!(reason(&["--all-role", "Orders.All"]), refused("scope_missing"));
+}

@@ -29,7 +29,8 @@ Exit status: 0 once a response has arrived, whatever its status; with --fail 1 f
 
 Examples:
   countersign call https://localhost:8444/orders --scope api://orders/.default -d '{\"item\":\"tea\"}'
-  countersign call https://graph.microsoft.com/v1.0/me --device-code --scope User.Read --capability cp1")]
+  countersign call https://graph.microsoft.com/v1.0/me --device-code --scope User.Read \\
+    --capability cp1")]
 pub(crate) struct Args {
     /// The address, https
     url: String,

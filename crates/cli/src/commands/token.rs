@@ -27,8 +27,8 @@ Examples:
   curl https://localhost:8444/orders \\
     -H \"$(countersign token --header --resource api://orders --certificate client.pem)\"
   countersign token --device-code --scope User.Read --json
-  countersign token --on-behalf-of user.jwt --scope api://orders/Orders.Read --certificate client.pfx \\
-    --certificate-password-file pfx-password.txt
+  countersign token --on-behalf-of user.jwt --scope api://orders/Orders.Read \\
+    --certificate client.pfx --certificate-password-file pfx-password.txt
   countersign token --managed-identity --resource https://vault.azure.net")]
 pub(crate) struct Args {
     #[command(flatten)]

@@ -11,7 +11,7 @@ use secrecy::ExposeSecret;
 use serde_json::json;
 use tempfile::TempDir;
 
-use super::cast::{ALICE, RESOURCE};
+use super::cast::{ACCESS_AS_USER, ALICE, MIDDLE, RESOURCE};
 use super::narrate::Narrator;
 use super::world::World;
 use crate::error::CliError;
@@ -24,22 +24,28 @@ pub(crate) async fn until_stopped(narrator: &mut Narrator, world: &World) -> Res
     let secret = write(&folder, "client-secret.txt", world.cast.secret.expose_secret())?;
     let certificate = write(&folder, "client-certificate.pem", world.cast.pem.expose_secret())?;
     let password = write(&folder, "alice-password.txt", world.cast.password.expose_secret())?;
+    let web_secret = write(&folder, "web-secret.txt", world.cast.web_secret.expose_secret())?;
+    let middle_secret = write(&folder, "middle-secret.txt", world.cast.middle_secret.expose_secret())?;
     let origin = world.authority.host().origin();
     let orders = &world.api.orders;
     let portal = format!("{origin}/portal");
     let (tenant, client) = (world.cast.contoso, world.cast.client_app);
+    let (web, middle, my_orders) = (world.cast.web_app, world.cast.middle_app, &world.middle.my_orders);
     let scope = format!("{RESOURCE}/.default");
+    let user_scope = format!("{MIDDLE}/{ACCESS_AS_USER}");
     let document = json!({"kept": {
         "authority": origin, "api": orders, "portal": portal, "ca": ca, "tenant": tenant, "client_id": client,
         "scope": scope, "secret_file": secret, "certificate": certificate,
-        "middle_api": world.middle.my_orders, "user": ALICE, "password_file": password, "pid": std::process::id(),
+        "middle_api": my_orders, "middle_scope": user_scope, "middle_client_id": middle, "middle_secret_file": middle_secret,
+        "web_client_id": web, "web_secret_file": web_secret, "user": ALICE, "password_file": password,
+        "pid": std::process::id(),
     }});
     let lines = [
         "Still running; Ctrl-C ends it and forgets everything.".to_owned(),
         format!("  authority  {origin}"),
         format!("  portal     {portal}"),
         format!("  API        {orders}"),
-        format!("  middle     {} (for users)", world.middle.my_orders),
+        format!("  middle     {my_orders} (for users)"),
         format!("  person     {ALICE}, password in {password}"),
         format!("  CA         {ca}"),
         String::new(),
@@ -49,6 +55,8 @@ pub(crate) async fn until_stopped(narrator: &mut Narrator, world: &World) -> Res
         format!("  countersign call {orders} --scope {scope} --secret-file {secret}"),
         format!("  TOKEN=$(countersign token --scope {scope} --certificate {certificate})"),
         format!("  curl --cacert {ca} -H \"Authorization: Bearer $TOKEN\" {orders}"),
+        format!("  countersign call {my_orders} --scope {user_scope} --username {ALICE} \\"),
+        format!("    --password-file {password} --client-id {web} --secret-file {web_secret}"),
     ];
     narrator.kept(&document, &lines).map_err(CliError::Output)?;
     runtime::stop_requested().await.map_err(CliError::Runtime)

@@ -30,10 +30,15 @@ use crate::error::CliError;
 use crate::exit::Exit;
 use crate::runtime;
 
-/// Play the whole story over real HTTPS: daemon, APIs, authority and a person, each step shown
+/// Play the whole story over real HTTPS: daemon, APIs, authority and a person, each step checked
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Exit status: 0 only if every step came out as it should.
+
+With --json each step is a line with step, name, title, expected, got, ok, exchanges, claims and
+details; then one sums up: ok, steps, failed, seconds. With --keep there is one more, {\"kept\": {…}}:
+the addresses of authority, portal and both APIs, and the files that hold the CA and the daemon's,
+the web app's, the middle tier's and Alice's credentials. They go when the demo goes.
 
 Example:
   countersign demo --keep")]

@@ -18,7 +18,7 @@ pub(crate) struct Rules {
     #[arg(long, value_name = "ROLE", conflicts_with = "policy")]
     role: Vec<String>,
 
-    /// An app role that an application must hold, besides the others of this kind; repeatable
+    /// An app role that an application must hold, whatever else it holds; repeatable
     #[arg(long, value_name = "ROLE", conflicts_with = "policy")]
     all_role: Vec<String>,
 
@@ -26,7 +26,7 @@ pub(crate) struct Rules {
     #[arg(long, value_name = "SCOPE", conflicts_with = "policy")]
     scope: Vec<String>,
 
-    /// A scope that a user's token must hold, besides the others of this kind; repeatable
+    /// A scope that a user's token must hold, whatever else it holds; repeatable
     #[arg(long, value_name = "SCOPE", conflicts_with = "policy")]
     all_scope: Vec<String>,
 
