@@ -97,7 +97,8 @@ fn redis() -> Result<(), String> {
 
 /// People's pages are looked at in it. Debian's package brings no service along.
 fn chromium() -> Result<(), String> {
-    if ["chromium", "chromium-browser", "google-chrome"].iter().any(|name| probe(with(command(name), &["--version"])).0) {
+    if ["chromium", "chromium-browser", "google-chrome"].iter().any(|name| probe(with(command(name), &["--version"])).0)
+    {
         return Ok(());
     }
     println!("    system packages: installing chromium, about a minute");
@@ -180,8 +181,9 @@ fn rust_client() -> Result<(), String> {
 /// Go's own caches make a second build cost a second. A machine without Go does without its clients; their tests say so.
 fn go_clients() -> Result<(), String> {
     let made = folder().join("go-clients");
-    if !probe(with(command("go"), &["version"])).0 {
-        println!("    go: skipped, Go is not installed");
+    // One since 1.21 fetches the toolchain that go.mod wants.
+    if version("go", "version", "go1.").is_none_or(|minor| minor < 21) {
+        println!("    go: skipped, Go is not installed, or older than 1.21");
         return Ok(());
     }
     println!("    go: building Microsoft's clients, about a minute the first time");
@@ -193,9 +195,9 @@ fn go_clients() -> Result<(), String> {
 /// The launcher compiles the program itself, so what is installed are the libraries. As for Go, a machine without a Java
 /// of 17 or later and Maven does without.
 fn java_client() -> Result<(), String> {
-    let usable = |program: &str, argument| probe(with(command(program), &[argument])).0;
-    if !(usable("javac", "-version") && usable("java", "-version") && usable("mvn", "-version")) {
-        println!("    java: skipped, Java (with its compiler) or Maven is not installed");
+    let maven = probe(with(command("mvn"), &["-version"])).0;
+    if !maven || version("javac", "-version", "javac ").is_none_or(|major| major < 17) {
+        println!("    java: skipped, Java 17 (with its compiler) or Maven is not installed");
         return Ok(());
     }
     let libraries = folder().join("java");
@@ -207,6 +209,13 @@ fn java_client() -> Result<(), String> {
         maven.arg(format!("-DoutputDirectory={}", libraries.display()));
         run_command(with(maven, &["-q", "-B", "-ntp", "dependency:copy-dependencies", "-DincludeScope=runtime"]))
     })
+}
+
+/// The number that follows `before` in what a program says of its version; none if there is no such program.
+fn version(program: &str, argument: &str, before: &str) -> Option<u32> {
+    let (found, said) = probe(with(command(program), &[argument]));
+    let rest = said.split(before).nth(1).filter(|_| found)?;
+    rest.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
 }
 
 fn deny() -> Result<(), String> {

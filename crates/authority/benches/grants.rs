@@ -29,6 +29,9 @@ const API: &str = "a5d8f9b0-0d2e-4c8a-9d43-0f0f2d4a5c11";
 const MIDDLE: &str = "a5d8f9b0-0d2e-4c8a-9d43-0f0f2d4a5c22";
 const CLIENT: &str = "8c0bfd2e-1f7a-4f2c-8a69-7a3f6d7d2b55";
 const SECRET: &str = "only-for-this-benchmark-0123456789";
+const LAX_TENANT: &str = "6babcaad-604b-40ac-a9d7-9fd97c0b7700";
+const LAX_API: &str = "a5d8f9b0-0d2e-4c8a-9d43-0f0f2d4a5c33";
+const LAX_CLIENT: &str = "8c0bfd2e-1f7a-4f2c-8a69-7a3f6d7d2b66";
 const PASSWORD: &str = "correct-horse-battery-staple";
 
 /// The client's certificate lies beside the data folder, where the measuring process put it.
@@ -65,10 +68,16 @@ tenants:
   oauth2PermissionGrants:
   - {{client: DemoClientApp, resource: MiddleTier, scopes: [access_as_user], consentType: AllPrincipals}}
   - {{client: MiddleTier, resource: DemoResourceApp, scopes: [access_as_user], consentType: AllPrincipals}}
+- tenantId: {LAX_TENANT}
+  displayName: Fabrikam
+  applications:
+  - {{appId: {LAX_API}, displayName: DemoResourceApp, api: {{requestedAccessTokenVersion: 2}}}}
+  - {{appId: {LAX_CLIENT}, displayName: DemoClientApp, keyCredentials: [{{certificatePem: {}}}]}}
 "#,
         scope("f8d39977-e31e-460b-b92c-9cef51d14f01"),
         scope("f8d39977-e31e-460b-b92c-9cef51d14f02"),
-        Value::from(pem),
+        Value::from(pem.as_str()),
+        Value::from(pem.as_str()),
     );
     DirectoryFile::parse("bench.yaml", &text).unwrap().file
 }
@@ -125,6 +134,18 @@ fn measure() {
     let same = |form: &str| {
         runtime.block_on(batch(&mut connections.borrow_mut(), &path, |_| form.to_owned(), |_, _| ()));
     };
+    let lax_path = format!("/{LAX_TENANT}/oauth2/v2.0/token");
+    let lax = |form: &str| {
+        runtime.block_on(batch(&mut connections.borrow_mut(), &lax_path, |_| form.to_owned(), |_, _| ()));
+    };
+    // Libraries send an assertion for as long as it is valid, which Entra takes.
+    let lax_audience = format!("https://{}{lax_path}", server.address.replace("127.0.0.1", "localhost"));
+    let lax_client = LAX_CLIENT.parse().unwrap();
+    let assertion = signer.sign(lax_client, &lax_audience, SystemClock.now(), SystemRandomness.uuid_v4()).unwrap();
+    let by_certificate = format!(
+        "grant_type=client_credentials&client_id={LAX_CLIENT}&scope={LAX_API}%2F.default&client_assertion_type=\
+         urn%3Aietf%3Aparams%3Aoauth%3Aclient-assertion-type%3Ajwt-bearer&client_assertion={assertion}"
+    );
     let audience = format!("https://{}{path}", server.address.replace("127.0.0.1", "localhost"));
     let assertions = RefCell::new(Vec::new());
     let sign = |count: usize| {
@@ -152,6 +173,7 @@ fn measure() {
                     runtime.block_on(batch(&mut connections.borrow_mut(), &path, form, |_, _| ()));
                 }),
             ),
+            ("client credentials by certificate, a tenant that is not strict", Box::new(|| lax(&by_certificate))),
             ("on behalf of a user", Box::new(|| same(&on_behalf_of))),
             (
                 "refresh, each token once",

@@ -5,6 +5,7 @@
 //! and answers with the next page, or with a redirect. Who is signed in stands in the browser's [sessions](sessions), and
 //! nowhere else. Nothing is kept on the server but what was decided: grants, spent sessions, decided device codes.
 //!
+//! - [`question`] is how a request comes and is answered
 //! - [`authorize`] is the authorization endpoint, [`admin_consent`] the administrator's
 //! - [`sign_in`] finds the account, [`credentials`] takes passwords, [`consent`] asks for permissions
 //! - [`issuance`] writes what the client gets
@@ -24,6 +25,7 @@ mod fault;
 mod flow;
 mod issuance;
 mod login;
+mod question;
 mod sessions;
 mod sign_in;
 mod sign_out;
@@ -76,5 +78,13 @@ async fn place_of<D: Directory>(core: &Core<D>, text: &str) -> Result<Place, Ref
             Err(Refused::new(AadSts::TENANT_NOT_FOUND).with("tenant", text.to_owned()))
         }
         place => Ok(place),
+    }
+}
+
+/// The name that pages of this place show.
+fn tenant_name(place: &Place) -> Option<&str> {
+    match place {
+        Place::Tenant(tenant) => Some(tenant.display_name.as_str()),
+        Place::Alias(_) => None,
     }
 }

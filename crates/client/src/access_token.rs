@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 
 use bytes::Bytes;
+use countersign_discovery::ClientIdentity;
 use countersign_token::Timestamp;
 use http::HeaderValue;
 use secrecy::{ExposeSecret, SecretString};
@@ -12,11 +13,11 @@ use zeroize::Zeroizing;
 
 use crate::lifetime::Lifetime;
 
-const SCHEME: &str = "Bearer ";
+const BEARER: &str = "Bearer";
 
 /// An access token with its times and its `Authorization` header, ready made. Clones share one allocation.
 ///
-/// `Debug` shows the times only. The token's bytes are wiped when the last clone, and the last header made from it, are
+/// `Debug` shows the times, and the thumbprint of the certificate that it may be bound to. The token's bytes are wiped when the last clone, and the last header made from it, are
 /// dropped; what a connection has copied meanwhile is beyond reach.
 #[derive(Clone)]
 pub struct AccessToken(Arc<Inner>);
@@ -25,6 +26,8 @@ struct Inner {
     /// The whole header value; the token is what follows the scheme.
     header: HeaderValue,
     lifetime: Lifetime,
+    /// Whose key it is bound to, if it is (RFC 8705).
+    bound_to: Option<ClientIdentity>,
     /// When a refresh may next be tried (nanoseconds): at first the refresh time, later the end of a pause.
     next_refresh: AtomicI64,
     failed_refreshes: AtomicU32,
@@ -33,9 +36,20 @@ struct Inner {
 impl AccessToken {
     /// None if the token holds a character that no header may carry.
     pub(crate) fn new(secret: &SecretString, lifetime: Lifetime) -> Option<Self> {
+        Self::with_scheme(BEARER, secret, lifetime, None)
+    }
+
+    /// A token that is sent under another scheme, or is bound to a certificate.
+    pub(crate) fn with_scheme(
+        scheme: &str,
+        secret: &SecretString,
+        lifetime: Lifetime,
+        bound_to: Option<ClientIdentity>,
+    ) -> Option<Self> {
         let token = secret.expose_secret();
-        let mut bytes = Zeroizing::new(Vec::with_capacity(SCHEME.len() + token.len()));
-        bytes.extend_from_slice(SCHEME.as_bytes());
+        let mut bytes = Zeroizing::new(Vec::with_capacity(scheme.len() + 1 + token.len()));
+        bytes.extend_from_slice(scheme.as_bytes());
+        bytes.push(b' ');
         bytes.extend_from_slice(token.as_bytes());
         let mut header = HeaderValue::from_maybe_shared(Bytes::from_owner(bytes)).ok()?;
         header.to_str().ok()?;
@@ -43,6 +57,7 @@ impl AccessToken {
         Some(Self(Arc::new(Inner {
             header,
             lifetime,
+            bound_to,
             next_refresh: AtomicI64::new(lifetime.refresh_on.as_nanos()),
             failed_refreshes: AtomicU32::new(0),
         })))
@@ -52,10 +67,25 @@ impl AccessToken {
     #[must_use]
     pub fn secret(&self) -> &str {
         // Checked to be visible ASCII when it was made.
-        self.0.header.to_str().unwrap_or_default().get(SCHEME.len()..).unwrap_or_default()
+        self.0.header.to_str().ok().and_then(|header| header.split_once(' ')).map_or("", |(_, token)| token)
     }
 
-    /// The value for the `Authorization` header, `Bearer …`, marked sensitive. Cloning it copies nothing.
+    /// The certificate that the token is bound to, if it is: the API is called over TLS with this one, for example through
+    /// `HttpsTransport::builder().client_identity(…)`, or it refuses the token (RFC 8705 §3).
+    #[cfg(feature = "certificate-bound-tokens")]
+    #[must_use]
+    pub fn bound_to(&self) -> Option<&ClientIdentity> {
+        self.0.bound_to.as_ref()
+    }
+
+    /// Whether it is of use without a certificate.
+    #[cfg(feature = "azure-core")]
+    pub(crate) fn is_bound(&self) -> bool {
+        self.0.bound_to.is_some()
+    }
+
+    /// The value for the `Authorization` header, `Bearer …` (`mtls_pop …` for Entra's certificate-bound tokens), marked
+    /// sensitive. Cloning it copies nothing.
     ///
     /// Source: RFC 6750 §2.1.
     #[must_use]
@@ -128,6 +158,7 @@ impl fmt::Debug for AccessToken {
             .field("secret", &"[redacted]")
             .field("expires_on", &self.expires_on().as_unix_seconds())
             .field("refresh_on", &self.refresh_on().as_unix_seconds())
+            .field("bound_to", &self.0.bound_to)
             .finish()
     }
 }

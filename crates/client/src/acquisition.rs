@@ -290,7 +290,8 @@ impl Flight {
     async fn ask(&self) -> Result<Granted, AcquireError> {
         let request = self.exchange.request(&self.question, self.probe);
         match &self.exchange.shared {
-            Some(shared) if self.question.grant.is_shareable() => {
+            // A bound token stays with the process that has its key.
+            Some(shared) if self.question.grant.is_shareable() && self.exchange.bound().is_none() => {
                 let key = self.question.lookup(&self.exchange.identity).to_key();
                 let unwanted = self.question.refused.as_ref().or(self.old.as_ref());
                 shared.obtain(&self.exchange, &key, unwanted, request).await

@@ -3,7 +3,9 @@
 use countersign_protocol::{AuthorityHost, AuthorityHostError, EndpointVersion, TenantSegment};
 use countersign_token::ClientId;
 
+use crate::bound::Bound;
 use crate::credential::Credential;
+use crate::error::AcquireError;
 use crate::question::Grant;
 
 /// What is fixed of every request of one client.
@@ -18,6 +20,10 @@ pub(crate) struct Authority {
     /// Whether the client says that it understands claims challenges (`cp1`).
     pub(crate) capable: bool,
     pub(crate) query: Vec<(String, String)>,
+    /// The only tenants that are asked, if that is limited; the client's own is among them.
+    pub(crate) tenants: Option<Vec<TenantSegment>>,
+    /// Set if every token must be bound to the client's certificate.
+    pub(crate) bound: Option<Bound>,
 }
 
 impl Authority {
@@ -31,7 +37,15 @@ impl Authority {
     pub(crate) fn endpoint(&self, tenant: &TenantSegment, grant: &Grant) -> String {
         match (&self.regional, grant) {
             (Some(regional), Grant::ClientCredentials) => regional.token_endpoint(tenant, self.version),
-            _ => self.audience(tenant),
+            _ => self.bound.as_ref().map_or(&self.host, |bound| &bound.host).token_endpoint(tenant, self.version),
+        }
+    }
+
+    /// Refuses a tenant that is not to be asked, before anything is sent there.
+    pub(crate) fn admit(&self, tenant: &TenantSegment) -> Result<(), AcquireError> {
+        match &self.tenants {
+            Some(tenants) if !tenants.contains(tenant) => Err(AcquireError::TenantNotAllowed),
+            _ => Ok(()),
         }
     }
 
@@ -45,6 +59,9 @@ impl Authority {
             if self.capable { "cp1" } else { "" }.to_owned(),
             self.credential.fingerprint(),
         ];
+        // A client that may not ask in a tenant is not served what another client got there.
+        parts.extend(self.tenants.iter().flatten().map(|tenant| format!("tenant {tenant}")));
+        parts.extend(self.bound.iter().map(|bound| format!("bound {}", bound.thumbprint())));
         parts.extend(self.query.iter().map(|(name, value)| format!("{name:?}={value:?}")));
         parts
     }
@@ -57,20 +74,23 @@ pub(crate) const PUBLIC_HOSTS: [&str; 4] =
 /// The regional host: `{region}.login.microsoft.com` in the public cloud, `{region}.{host}` elsewhere. None for a region
 /// that is no name (`pitfalls` 36): letters, digits and hyphens, at most 63 of them.
 pub(crate) fn regional_host(host: &AuthorityHost, region: &str) -> Option<AuthorityHost> {
-    let region: String = region.chars().filter(|c| *c != ' ').map(|c| c.to_ascii_lowercase()).collect();
-    let is_name = (1..=63).contains(&region.len())
-        && region.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
-        && !region.starts_with('-')
-        && !region.ends_with('-');
-    if !is_name {
-        return None;
-    }
+    let region = region_name(region)?;
     let regional: Result<AuthorityHost, AuthorityHostError> = if PUBLIC_HOSTS.contains(&host.host_and_port()) {
         AuthorityHost::parse(&format!("https://{region}.login.microsoft.com"))
     } else {
         AuthorityHost::parse(&format!("https://{region}.{}", host.host_and_port()))
     };
     regional.ok()
+}
+
+/// The region's name as a host carries it, if it is one.
+pub(crate) fn region_name(region: &str) -> Option<String> {
+    let region: String = region.chars().filter(|c| *c != ' ').map(|c| c.to_ascii_lowercase()).collect();
+    let is_name = (1..=63).contains(&region.len())
+        && region.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+        && !region.starts_with('-')
+        && !region.ends_with('-');
+    is_name.then_some(region)
 }
 
 #[cfg(test)]

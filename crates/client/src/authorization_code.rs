@@ -216,6 +216,7 @@ impl ConfidentialClient {
         let random = || randomness.base64url(RANDOM_BYTES);
         let (state, nonce, verifier) = (random(), random(), random());
         let tenant = request.options.tenant_or(self.tenant());
+        authority.admit(tenant)?;
         let claims = request.options.claims.as_ref().map(ClaimsRequest::as_json);
         let form = FormEncoder::new()
             .field("client_id", &authority.client_id.to_string())

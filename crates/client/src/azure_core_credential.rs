@@ -66,6 +66,10 @@ impl TokenCredential for AzureCoreCredential {
             Source::ManagedIdentity(client) => client.acquire_token_for(&scopes, &NO_OPTIONS).await,
         };
         let token = token.map_err(|error: AcquireError| credential_error(error))?;
+        if token.is_bound() {
+            let reason = "the Azure SDK cannot send certificate-bound tokens";
+            return Err(Error::with_message(ErrorKind::Credential, reason));
+        }
         let seconds = token.expires_on().as_unix_seconds();
         let expires_on = OffsetDateTime::UNIX_EPOCH + Duration::from_secs(u64::try_from(seconds).unwrap_or_default());
         Ok(AzureToken::new(token.secret().to_owned(), expires_on))

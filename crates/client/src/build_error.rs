@@ -47,6 +47,9 @@ pub enum BuildError {
         #[source]
         cause: CredentialFileError,
     },
+    /// Certificate-bound tokens are wanted, and the transport shows no certificate.
+    #[error("certificate-bound tokens need a transport with a client certificate")]
+    NoClientCertificate,
     /// The region is no name: letters, digits and hyphens.
     #[error("the region is not a name such as westeurope")]
     Region,

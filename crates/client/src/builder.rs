@@ -14,6 +14,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use crate::assertion::{AssertionProvider, Source};
 use crate::authority::{Authority, regional_host};
+use crate::bound::{Bound, mtls_host};
 use crate::build_error::BuildError;
 use crate::client::ConfidentialClient;
 use crate::credential::{CertificateOptions, Credential, Given, Proof, warn_of_secret_id};
@@ -52,6 +53,8 @@ pub struct ConfidentialClientBuilder {
     capable: bool,
     query: Vec<(String, String)>,
     shared: Option<Arc<SharedTokens>>,
+    tenants: Option<Vec<TenantSegment>>,
+    bound: bool,
 }
 
 impl std::fmt::Debug for ConfidentialClientBuilder {
@@ -81,6 +84,8 @@ impl ConfidentialClientBuilder {
             capable: false,
             query: Vec::new(),
             shared: None,
+            tenants: None,
+            bound: false,
         }
     }
 
@@ -135,6 +140,29 @@ impl ConfidentialClientBuilder {
     /// [`crate::RequestOptions::challenge`] and [`crate::AuthorizeLayer`].
     pub fn claims_challenges(mut self) -> Self {
         self.capable = true;
+        self
+    }
+
+    /// Limits the client to its own tenant and these: a call that names another one is refused before anything is sent.
+    /// Without this every tenant may be asked.
+    pub fn additionally_allowed_tenants(mut self, tenants: impl IntoIterator<Item = TenantSegment>) -> Self {
+        let own = self.tenant.clone();
+        self.tenants = Some(std::iter::once(own).chain(tenants).collect());
+        self
+    }
+
+    /// Asks for tokens that are bound to the certificate which the transport shows, and takes no others (RFC 8705). That
+    /// certificate is the client's credential too, unless another one is given.
+    ///
+    /// Needs a transport that has a certificate: `HttpsTransport::builder().client_identity_pem(…)`. In the public cloud
+    /// requests go to `mtlsauth.microsoft.com`, Entra's host for this; everywhere else to the authority itself. Each token
+    /// says which certificate it is bound to ([`crate::AccessToken::bound_to`]); it is kept apart from the tokens of other
+    /// certificates, and not in a cache that processes share.
+    ///
+    /// Source: RFC 8705 §2 and §3.
+    #[cfg(feature = "certificate-bound-tokens")]
+    pub fn certificate_bound_tokens(mut self) -> Self {
+        self.bound = true;
         self
     }
 
@@ -266,37 +294,27 @@ impl ConfidentialClientBuilder {
             return Err(BuildError::Timeout);
         }
         let now = self.clock.now().as_unix_seconds();
-        let credential = match self.credential.ok_or(BuildError::NoCredential)? {
-            Given::None => Credential::None,
-            Given::Secret(secret) => secret_credential(secret)?,
-            Given::Certificate(given) => {
-                let (key, certificate, options) = *given;
-                certificate_credential(key, certificate, options, now)?
-            }
-            Given::External(signer) => {
-                check_dates(signer.certificate(), now)?;
-                Credential::External(signer)
-            }
-            Given::File(file) => {
-                let fault = |cause| BuildError::CredentialFile { path: file.path().to_owned(), cause };
-                if let Proof::Certificate(signer) = &*file.load().map_err(fault)? {
-                    check_dates(signer.certificate(), now)?;
-                }
-                Credential::File(file)
-            }
-            Given::Federated(Source::File(file)) if file.path().as_os_str().is_empty() => {
-                return Err(BuildError::EmptyPath);
-            }
-            Given::Federated(source) => Credential::Federated(source),
+        let credential = match self.credential {
+            None if self.bound => Credential::Tls,
+            None => return Err(BuildError::NoCredential),
+            Some(given) => ready(given, now)?,
         };
         warn_of_secret_id(&credential, &self.authority);
-        let regional = match &self.region {
-            Some(region) => Some(regional_host(&self.authority, region).ok_or(BuildError::Region)?),
-            None => None,
-        };
         let transport = match self.transport {
             Some(transport) => transport,
             None => Arc::new(HttpsTransport::new().map_err(BuildError::Transport)?),
+        };
+        let bound = match transport.client_identity() {
+            Some(identity) if self.bound => Some(Bound::new(identity.clone(), &self.authority)),
+            None if self.bound => return Err(BuildError::NoClientCertificate),
+            _ => None,
+        };
+        let regional = match &self.region {
+            Some(region) if bound.is_some() && mtls_host(&self.authority, None).is_some() => {
+                Some(mtls_host(&self.authority, Some(region)).ok_or(BuildError::Region)?)
+            }
+            Some(region) => Some(regional_host(&self.authority, region).ok_or(BuildError::Region)?),
+            None => None,
         };
         let authority = Authority {
             host: self.authority,
@@ -306,6 +324,8 @@ impl ConfidentialClientBuilder {
             credential,
             capable: self.capable,
             query: self.query,
+            tenants: self.tenants,
+            bound,
         };
         let parts = authority.identity_parts();
         let identity = Identity::new(&parts.iter().map(String::as_str).collect::<Vec<_>>());
@@ -326,6 +346,33 @@ impl ConfidentialClientBuilder {
             },
         ))
     }
+}
+
+/// A credential as it was given, checked as far as it can be without asking anybody.
+fn ready(given: Given, now: i64) -> Result<Credential, BuildError> {
+    Ok(match given {
+        Given::None => Credential::None,
+        Given::Secret(secret) => secret_credential(secret)?,
+        Given::Certificate(given) => {
+            let (key, certificate, options) = *given;
+            certificate_credential(key, certificate, options, now)?
+        }
+        Given::External(signer) => {
+            check_dates(signer.certificate(), now)?;
+            Credential::External(signer)
+        }
+        Given::File(file) => {
+            let fault = |cause| BuildError::CredentialFile { path: file.path().to_owned(), cause };
+            if let Proof::Certificate(signer) = &*file.load().map_err(fault)? {
+                check_dates(signer.certificate(), now)?;
+            }
+            Credential::File(file)
+        }
+        Given::Federated(Source::File(file)) if file.path().as_os_str().is_empty() => {
+            return Err(BuildError::EmptyPath);
+        }
+        Given::Federated(source) => Credential::Federated(source),
+    })
 }
 
 fn secret_credential(secret: SecretString) -> Result<Credential, BuildError> {

@@ -100,6 +100,8 @@ impl Proof {
 pub(crate) enum Credential {
     /// A public client: tools and tests, which can keep no secret.
     None,
+    /// The certificate that the transport shows (RFC 8705 §2): the form proves nothing.
+    Tls,
     Own(Arc<Proof>),
     File(CredentialFile),
     External(ExternalSigner),
@@ -119,7 +121,7 @@ impl Credential {
     /// What to try, in this order: the next only if the authority refuses the one before it as `invalid_client`.
     pub(crate) async fn attempts(&self) -> SmallVec<[Attempt; 2]> {
         match self {
-            Self::None => smallvec![Attempt::Bare],
+            Self::None | Self::Tls => smallvec![Attempt::Bare],
             Self::Own(proof) => smallvec![Attempt::Own(Arc::clone(proof))],
             Self::File(file) => file.generations().await.into_iter().map(Attempt::Own).collect(),
             Self::External(_) => smallvec![Attempt::External],
@@ -131,6 +133,8 @@ impl Credential {
     pub(crate) fn fingerprint(&self) -> String {
         match self {
             Self::None => "none".to_owned(),
+            // Its thumbprint is part of the key already.
+            Self::Tls => "tls".to_owned(),
             Self::Own(proof) => proof.fingerprint(),
             Self::File(file) => format!("file {}", file.path().display()),
             Self::External(signer) => {

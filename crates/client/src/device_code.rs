@@ -73,8 +73,9 @@ impl ConfidentialClient {
         options: &RequestOptions,
     ) -> Result<DeviceCode, AcquireError> {
         let (exchange, authority) = (self.exchange(), self.authority()?);
-        exchange.health.admit(exchange.clock.now(), &*exchange.randomness)?;
         let tenant = options.tenant_or(self.tenant()).clone();
+        authority.admit(&tenant)?;
+        exchange.health.admit(exchange.clock.now(), &*exchange.randomness)?;
         let form = FormEncoder::new().field("client_id", &authority.client_id.to_string());
         let form = asked(form, authority.version, scopes, &["openid", "profile", "offline_access"])?;
         let claims = crate::claims::merged(options.parting_claims(), authority.capable);

@@ -2,8 +2,9 @@
 //!
 //! Nothing is read from the environment here: a binary hands in how to look a variable up. The order is that of
 //! `EnvironmentCredential`, `WorkloadIdentityCredential` and `ManagedIdentityCredential`: a secret, a certificate, a
-//! federated token file, else the managed identity. A half-made configuration is an error and not a reason to try the
-//! next: who has written a client id means that application. User name and password are not taken from the environment.
+//! user's name and password (deprecated, with a warning), a federated token file, else the managed identity. A half-made
+//! configuration is an error and not a reason to try the next: who has written a client id means that application. Only
+//! `AZURE_TENANT_ID` is asked, and what `AZURE_ADDITIONALLY_ALLOWED_TENANTS` adds.
 
 use std::path::PathBuf;
 
@@ -26,6 +27,9 @@ pub enum EnvironmentError {
     /// `AZURE_TENANT_ID` is no tenant.
     #[error("AZURE_TENANT_ID is not a tenant")]
     Tenant(#[source] TenantSegmentError),
+    /// `AZURE_ADDITIONALLY_ALLOWED_TENANTS` is no list of tenants.
+    #[error("AZURE_ADDITIONALLY_ALLOWED_TENANTS is not a list of tenants, separated by semicolons")]
+    AllowedTenants(#[source] TenantSegmentError),
     /// `AZURE_CLIENT_ID` is no client id.
     #[error("AZURE_CLIENT_ID is not a client id")]
     ClientId(#[source] IdError),
@@ -40,6 +44,16 @@ pub enum EnvironmentError {
 pub enum EnvironmentCredential {
     /// An application with a credential of its own.
     Application(Box<ConfidentialClientBuilder>),
+    /// A user, by name and password: deprecated, for tests. The application is a public client; tokens come by
+    /// [`ConfidentialClient::acquire_token_by_password`].
+    User {
+        /// The application that the user signs in to.
+        application: Box<ConfidentialClientBuilder>,
+        /// `AZURE_USERNAME`.
+        username: String,
+        /// `AZURE_PASSWORD`.
+        password: SecretString,
+    },
     /// The managed identity of whatever this runs on.
     ManagedIdentity(Box<ManagedIdentityBuilder>),
 }
@@ -53,8 +67,8 @@ impl EnvironmentCredential {
     /// [`EnvironmentError`].
     pub fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, EnvironmentError> {
         let set = |name: &str| variable(name).filter(|value| !value.trim().is_empty());
-        if let Some(application) = application(&set)? {
-            return Ok(Self::Application(Box::new(application)));
+        if let Some(credential) = application(&set)? {
+            return Ok(credential);
         }
         let mut identity = ManagedIdentityClient::builder(&variable);
         if let Some(id) = set("AZURE_CLIENT_ID") {
@@ -64,13 +78,27 @@ impl EnvironmentCredential {
     }
 }
 
-/// A builder, if the variables name a credential of an application.
-pub(crate) fn application(
-    set: &dyn Fn(&str) -> Option<String>,
-) -> Result<Option<ConfidentialClientBuilder>, EnvironmentError> {
+/// Lets the client ask in the tenants that the list names beside its own; `*` lets it ask everywhere.
+fn with_allowed_tenants(
+    builder: ConfidentialClientBuilder,
+    list: Option<String>,
+) -> Result<ConfidentialClientBuilder, EnvironmentError> {
+    let list = list.unwrap_or_default();
+    let names: Vec<&str> = list.split(';').map(str::trim).filter(|name| !name.is_empty()).collect();
+    if names.contains(&"*") {
+        return Ok(builder);
+    }
+    let tenants: Result<Vec<_>, _> = names.into_iter().map(TenantSegment::parse).collect();
+    Ok(builder.additionally_allowed_tenants(tenants.map_err(EnvironmentError::AllowedTenants)?))
+}
+
+/// A credential, if the variables name one of an application or a user.
+fn application(set: &dyn Fn(&str) -> Option<String>) -> Result<Option<EnvironmentCredential>, EnvironmentError> {
     let (secret, certificate) = (set("AZURE_CLIENT_SECRET"), set("AZURE_CLIENT_CERTIFICATE_PATH"));
     let federated = set("AZURE_FEDERATED_TOKEN_FILE");
-    if secret.is_none() && certificate.is_none() && federated.is_none() {
+    let (username, password) = (set("AZURE_USERNAME"), set("AZURE_PASSWORD"));
+    let is_user = username.is_some() || password.is_some();
+    if secret.is_none() && certificate.is_none() && federated.is_none() && !is_user {
         return Ok(None);
     }
     let required = |name: &'static str| set(name).ok_or(EnvironmentError::Missing(name));
@@ -83,7 +111,8 @@ pub(crate) fn application(
         Some(region) => builder.region(region),
         None => builder,
     };
-    Ok(Some(match (secret, certificate, federated) {
+    let builder = with_allowed_tenants(builder, set("AZURE_ADDITIONALLY_ALLOWED_TENANTS"))?;
+    let builder = match (secret, certificate, federated) {
         (Some(secret), _, _) => builder.secret(secret),
         (None, Some(path), _) => {
             let send_x5c = set("AZURE_CLIENT_SEND_CERTIFICATE_CHAIN")
@@ -92,9 +121,20 @@ pub(crate) fn application(
             let options = CertificateOptions { send_x5c, ..CertificateOptions::default() };
             builder.certificate_file(PathBuf::from(path), password, options)
         }
+        (None, None, _) if is_user => {
+            let username = username.ok_or(EnvironmentError::Missing("AZURE_USERNAME"))?;
+            let password = password.ok_or(EnvironmentError::Missing("AZURE_PASSWORD"))?.into();
+            tracing::warn!(
+                "AZURE_USERNAME and AZURE_PASSWORD are deprecated: a password fails wherever a second factor is asked \
+                 for; use a managed identity, a federated credential or a certificate"
+            );
+            let application = Box::new(builder.public_client());
+            return Ok(Some(EnvironmentCredential::User { application, username, password }));
+        }
         (None, None, Some(path)) => builder.federated_token_file(path),
         (None, None, None) => return Ok(None),
-    }))
+    };
+    Ok(Some(EnvironmentCredential::Application(Box::new(builder))))
 }
 
 #[cfg(test)]
@@ -121,6 +161,12 @@ mod tests {
         assert!(matches!(error(&[secret, CLIENT, ("AZURE_TENANT_ID", "a/b")]), EnvironmentError::Tenant(_)));
         let http = ("AZURE_AUTHORITY_HOST", "http://login.microsoftonline.com");
         assert!(matches!(error(&[secret, CLIENT, TENANT, http]), EnvironmentError::AuthorityHost(_)));
+        let (username, password) = (("AZURE_USERNAME", "erika@contoso.com"), ("AZURE_PASSWORD", "p4ss"));
+        assert_eq!(error(&[username, CLIENT, TENANT]), EnvironmentError::Missing("AZURE_PASSWORD"));
+        assert_eq!(error(&[password, CLIENT, TENANT]), EnvironmentError::Missing("AZURE_USERNAME"));
+        assert_eq!(error(&[username, password, TENANT]), EnvironmentError::Missing("AZURE_CLIENT_ID"));
+        let tenants = ("AZURE_ADDITIONALLY_ALLOWED_TENANTS", "fabrikam.com;a/b");
+        assert!(matches!(error(&[secret, CLIENT, TENANT, tenants]), EnvironmentError::AllowedTenants(_)));
         let empty = read(&[("AZURE_CLIENT_SECRET", " "), TENANT]).unwrap();
         assert!(matches!(empty, EnvironmentCredential::ManagedIdentity(_)));
     }
@@ -144,7 +190,7 @@ mod tests {
     fn the_managed_identitys_host_is_told_by_its_variables() {
         let host = |variables: &[(&str, &str)]| match read(variables).unwrap() {
             EnvironmentCredential::ManagedIdentity(builder) => builder.host(),
-            EnvironmentCredential::Application(_) => panic!("{variables:?}"),
+            _ => panic!("{variables:?}"),
         };
         let (endpoint, header) = (("IDENTITY_ENDPOINT", "http://127.0.0.1/msi"), ("IDENTITY_HEADER", "h"));
         let (msi, secret) = (("MSI_ENDPOINT", "http://127.0.0.1/msi"), ("MSI_SECRET", "s"));

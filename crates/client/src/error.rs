@@ -57,6 +57,12 @@ pub enum AcquireError {
     /// The tenant is `common`, `organizations` or `consumers`.
     #[error("client credentials need one tenant: a GUID or a domain, not an alias such as common")]
     TenantAlias,
+    /// The client is limited to some tenants, and this is none of them; nothing was sent.
+    #[error("this client does not ask for tokens in this tenant")]
+    TenantNotAllowed,
+    /// The token that came is not bound to the client's certificate, and the client takes no other.
+    #[error("the token is not bound to the client's certificate")]
+    NotBound,
     /// The client assertion could not be signed.
     #[error("the client assertion could not be signed")]
     Assertion(#[source] Arc<SigningError>),
@@ -119,6 +125,12 @@ impl AcquireError {
                 Some("The client's developer gives it a secret, a certificate or a federated credential.")
             }
             Self::NotSignedIn => Some("The user signs in again."),
+            Self::TenantNotAllowed => {
+                Some("The client's operator adds the tenant to AZURE_ADDITIONALLY_ALLOWED_TENANTS.")
+            }
+            Self::NotBound => {
+                Some("The authority's operator lets the application and the resource have certificate-bound tokens.")
+            }
             Self::Unavailable { cause, .. } => cause.remedy(),
             other => other.refusal()?.remedy(),
         }
@@ -157,6 +169,8 @@ impl AcquireError {
             Self::Throttled { .. } | Self::Unavailable { .. } | Self::Abandoned => true,
             Self::Scopes(_)
             | Self::TenantAlias
+            | Self::TenantNotAllowed
+            | Self::NotBound
             | Self::Assertion(_)
             | Self::NoRuntime
             | Self::NoCredential
@@ -197,7 +211,7 @@ impl AcquireError {
 
     /// Whether somebody answered.
     pub(crate) fn is_answer(&self) -> bool {
-        matches!(self, Self::Refused(_) | Self::Unusable(_) | Self::Throttled { .. })
+        matches!(self, Self::Refused(_) | Self::Unusable(_) | Self::Throttled { .. } | Self::NotBound)
     }
 
     /// Whether one more attempt at once is worth it: the server stumbled, the connection broke off, or a token file

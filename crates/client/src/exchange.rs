@@ -24,6 +24,7 @@ use crate::access_token::AccessToken;
 use crate::acquisition::Store;
 use crate::assertion::{AssertionError, AssertionRequest};
 use crate::authority::Authority;
+use crate::bound::{self, Bound};
 use crate::claims;
 use crate::credential::{Attempt, Credential, Proof, encoded};
 use crate::error::{AcquireError, Refusal, UnusableAnswer};
@@ -82,6 +83,14 @@ impl Exchange {
         }
     }
 
+    /// What tokens must be bound to, if they must.
+    pub(crate) fn bound(&self) -> Option<&Bound> {
+        match &self.issuer {
+            Issuer::Authority(authority) => authority.bound.as_ref(),
+            Issuer::ManagedIdentity(_) => None,
+        }
+    }
+
     /// The token at hand for a question, unless it is the one that was refused.
     pub(crate) fn at_hand(&self, question: &Question, now: Timestamp) -> Option<AccessToken> {
         let token = self.store.tokens.find(&question.lookup(&self.identity), now)?;
@@ -123,6 +132,7 @@ impl Exchange {
     }
 
     async fn ask_authority(&self, authority: &Authority, question: &Question) -> Result<Granted, AcquireError> {
+        authority.admit(&question.tenant)?;
         let mut first = None;
         for attempt in authority.credential.attempts().await {
             match self.ask_as(authority, question, attempt).await {
@@ -165,6 +175,7 @@ impl Exchange {
             authentication,
             refresh_token.as_ref(),
             claims.as_deref(),
+            authority.bound.is_some(),
         )?;
         let endpoint = authority.endpoint(&question.tenant, &question.grant);
         let request =
@@ -282,9 +293,19 @@ impl Exchange {
             return Err(self.refusal(response, secrets, looks_like_id));
         }
         let unusable = |cause| UnusableAnswer::of_body(status.as_u16(), response.body(), secrets, cause);
-        let answer = TokenResponse::from_json(response.body()).map_err(unusable)?;
+        let (answer, scheme, bound_to) = match self.bound() {
+            None => (TokenResponse::from_json(response.body()).map_err(unusable)?, "Bearer", None),
+            Some(bound) => {
+                let (answer, kind) = bound::read_answer(response.body()).map_err(unusable)?;
+                let scheme = bound.scheme(&answer, kind).ok_or(AcquireError::NotBound)?;
+                (answer, scheme, Some(bound.identity.clone()))
+            }
+        };
         let token = Lifetime::new(asked_at, answer.expires_in, answer.refresh_in, &*self.randomness)
-            .and_then(|life| AccessToken::new(&answer.access_token, life.ending(question.grant.ends())))
+            .and_then(|life| {
+                let life = life.ending(question.grant.ends());
+                AccessToken::with_scheme(scheme, &answer.access_token, life, bound_to)
+            })
             .ok_or_else(|| UnusableAnswer::of_dead_token(status.as_u16()))?;
         Ok(Granted {
             token,

@@ -22,6 +22,7 @@ mod authority;
 mod authorization_code;
 #[cfg(feature = "azure-core")]
 mod azure_core_credential;
+mod bound;
 mod build_error;
 mod builder;
 mod cache;
@@ -50,6 +51,8 @@ mod pfx;
 mod question;
 #[cfg(feature = "redis")]
 mod redis_cache;
+#[cfg(feature = "reqwest-middleware")]
+mod reqwest_middleware;
 mod sanitise;
 mod service;
 mod sessions;
@@ -71,7 +74,7 @@ pub use build_error::BuildError;
 pub use builder::ConfidentialClientBuilder;
 pub use claims::{ClaimsError, ClaimsRequest};
 pub use client::ConfidentialClient;
-pub use countersign_discovery::{BoxFuture, Cause, LocalHttpTransport};
+pub use countersign_discovery::{BoxFuture, Cause, ClientIdentity, LocalHttpTransport};
 pub use credential::CertificateOptions;
 pub use credential_file::CredentialFileError;
 pub use device_code::DeviceCode;
@@ -101,6 +104,9 @@ pub use user_assertion::UserAssertion;
 mod guides {
     #[doc = include_str!("../docs/certificate.md")]
     mod certificate {}
+    #[cfg(feature = "certificate-bound-tokens")]
+    #[doc = include_str!("../docs/certificate-bound-tokens.md")]
+    mod certificate_bound_tokens {}
     #[doc = include_str!("../docs/environment.md")]
     mod environment {}
     #[doc = include_str!("../docs/external-signer.md")]

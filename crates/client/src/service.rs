@@ -42,10 +42,9 @@ pub enum AuthorizeError<E: Error + 'static> {
 
 /// Attaches tokens: the application's own, or those of the user whose [`UserAssertion`] is among the request's extensions.
 ///
-/// Works with any tower client of `http` requests. reqwest is one by a few lines:
-/// `tower::service_fn(move |request: http::Request<Bytes>| { let sent = reqwest::Request::try_from(request).map(|request|
-/// client.execute(request)); async { Ok::<_, reqwest::Error>(http::Response::from(sent?.await?)) } })`, around a client
-/// whose redirect policy is `none`.
+/// Works with any tower client of `http` requests. With the feature `reqwest-middleware` the same value is a middleware
+/// of that crate: `reqwest_middleware::ClientBuilder::new(client).with(layer)`, around a reqwest client whose redirect
+/// policy is `none`.
 ///
 /// ```
 /// use countersign_client::{AuthorizeLayer, ConfidentialClient};
@@ -60,7 +59,7 @@ pub enum AuthorizeError<E: Error + 'static> {
 pub struct AuthorizeLayer(Arc<Config>);
 
 #[derive(Debug)]
-struct Config {
+pub(crate) struct Config {
     client: ConfidentialClient,
     scopes: ScopeSet,
     origins: Vec<AuthorityHost>,
@@ -74,6 +73,11 @@ impl AuthorizeLayer {
     pub fn new(client: ConfidentialClient, scopes: ScopeSet, origin: &str) -> Result<Self, AuthorityHostError> {
         let origins = vec![AuthorityHost::parse(origin)?];
         Ok(Self(Arc::new(Config { client, scopes, origins })))
+    }
+
+    #[cfg(feature = "reqwest-middleware")]
+    pub(crate) fn config(&self) -> &Config {
+        &self.0
     }
 }
 
@@ -99,13 +103,17 @@ impl<S> fmt::Debug for AuthorizeService<S> {
 }
 
 impl Config {
-    fn is_ours(&self, uri: &Uri) -> bool {
+    pub(crate) fn is_ours(&self, uri: &Uri) -> bool {
         let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else { return false };
         let origin = AuthorityHost::parse(&format!("{scheme}://{authority}"));
         origin.is_ok_and(|origin| self.origins.contains(&origin))
     }
 
-    async fn token(&self, user: Option<&UserAssertion>, options: &RequestOptions) -> Result<AccessToken, AcquireError> {
+    pub(crate) async fn token(
+        &self,
+        user: Option<&UserAssertion>,
+        options: &RequestOptions,
+    ) -> Result<AccessToken, AcquireError> {
         match user {
             Some(user) => self.client.acquire_token_on_behalf_of_with(user, &self.scopes, options).await,
             None => self.client.acquire_token_for_client_with(&self.scopes, options).await,

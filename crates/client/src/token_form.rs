@@ -12,6 +12,7 @@ use countersign_protocol::{
 use countersign_token::ClientId;
 use secrecy::{ExposeSecret, SecretString};
 
+use crate::bound::MTLS_POP;
 use crate::error::AcquireError;
 use crate::question::{Grant, Question};
 
@@ -36,7 +37,7 @@ pub(crate) fn resource(scopes: &ScopeSet) -> Result<ResourceIdentifier, AcquireE
     scopes.client_credentials_resource().map_err(AcquireError::Scopes)
 }
 
-/// The body. `refresh_token` goes with [`Grant::RefreshToken`].
+/// The body. `refresh_token` goes with [`Grant::RefreshToken`]; `bound` asks for a certificate-bound token.
 ///
 /// # Errors
 /// [`AcquireError::Scopes`] for scopes that this grant and endpoint cannot ask for.
@@ -47,14 +48,25 @@ pub(crate) fn token_form(
     authentication: Option<ClientAuthentication<'_>>,
     refresh_token: Option<&SecretString>,
     claims: Option<&str>,
+    bound: bool,
 ) -> Result<Vec<u8>, AcquireError> {
     let form = FormEncoder::new().field("client_id", &client_id.to_string());
+    let kind = bound.then_some(MTLS_POP);
     let form = match &question.grant {
         Grant::ClientCredentials => {
             let resource = resource(&question.scopes)?;
-            let authentication = authentication.ok_or(AcquireError::NoCredential)?;
+            let Some(authentication) = authentication else {
+                // The certificate of the TLS connection is the proof (RFC 8705 §2).
+                let kind = kind.ok_or(AcquireError::NoCredential)?;
+                let form = asked(form, version, &question.scopes, &[])?.field("grant_type", "client_credentials");
+                return Ok(form.optional("claims", claims).field("token_type", kind).finish());
+            };
             let request = ClientCredentialsRequest::new(client_id, &resource, authentication).with_claims(claims);
-            return Ok(request.to_form(version));
+            let mut form = request.to_form(version);
+            if let Some(kind) = kind {
+                form.extend_from_slice(format!("&token_type={kind}").as_bytes());
+            }
+            return Ok(form);
         }
         Grant::OnBehalfOf { assertion, session } => {
             let form = form
@@ -101,7 +113,7 @@ pub(crate) fn token_form(
             .field("client_assertion", assertion.expose_secret()),
         None => form,
     };
-    Ok(form.field("client_info", "1").optional("claims", claims).finish())
+    Ok(form.field("client_info", "1").optional("claims", claims).optional("token_type", kind).finish())
 }
 
 /// What is asked for: `scope` at v2.0; at v1.0 `resource`, and `scope=openid` where somebody signs in.

@@ -16,10 +16,11 @@ use countersign_client::{
 };
 use countersign_discovery::{Limits, Transport, TransportError};
 use countersign_protocol::{AuthorityHost, ResourceIdentifier};
-use countersign_token::FakeClock;
+use countersign_token::{Certificate, FakeClock};
 use http::Response;
 use serde_json::json;
 use support::{CLIENT, Endpoint, START, answer, clock, field, jws, ok, settle};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 const CLIENT_ID: &str = "11111111-0d2e-4c8a-9d43-0f0f2d4a5c11";
 
@@ -145,10 +146,10 @@ fn c24_an_endpoint_elsewhere_is_refused_whoever_configured_it() {
     }
     let fabric =
         [("IDENTITY_ENDPOINT", "https://10.0.0.4/"), ("IDENTITY_HEADER", "h"), ("IDENTITY_SERVER_THUMBPRINT", "AB")];
-    let pinless = ManagedIdentityClient::builder(|name| {
+    let without_transport = ManagedIdentityClient::builder(|name| {
         fabric.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
     });
-    assert_eq!(pinless.build().unwrap_err(), ManagedIdentityBuildError::PinnedTransportMissing);
+    assert_eq!(without_transport.build().unwrap_err(), ManagedIdentityBuildError::Thumbprint, "AB is cut short");
     let shell = builder(&endpoint, &clock, &[("MSI_ENDPOINT", "http://127.0.0.1/")]);
     let choice = shell.user_assigned(UserAssigned::ClientId(CLIENT_ID.parse().unwrap())).build().unwrap_err();
     assert_eq!(choice, ManagedIdentityBuildError::NoChoice(ManagedIdentityHost::CloudShell));
@@ -304,6 +305,60 @@ async fn the_two_legs_managed_identity_then_application() {
     let error = client.acquire_token_for_client(&support::scopes("api://a")).await.unwrap_err();
     assert!(matches!(error, AcquireError::NoAssertion(_)) && !error.is_retryable());
     assert!(error.remedy().unwrap().contains("managed identity"), "{:?}", error.remedy());
+}
+
+/// Service Fabric's endpoint: TLS with a certificate that it made for itself.
+async fn service_fabric() -> (u16, String) {
+    let key = rcgen::KeyPair::generate_rsa_for(&rcgen::PKCS_RSA_SHA256, rcgen::RsaKeySize::_2048).unwrap();
+    let made = rcgen::CertificateParams::new(vec!["cluster.test".to_owned()]).unwrap().self_signed(&key).unwrap();
+    let thumbprint = Certificate::from_der(made.der().to_vec()).unwrap().thumbprint_hex();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![made.der().clone()], key.serialize_der().try_into().unwrap())
+        .unwrap();
+    let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let Ok(mut stream) = acceptor.accept(stream).await else { continue };
+            let mut request = [0; 4096];
+            let read = stream.read(&mut request).await.unwrap();
+            let request = String::from_utf8_lossy(&request[..read]).to_lowercase();
+            assert!(request.contains("secret: h~s3cret"), "{request}");
+            let body = r#"{"access_token":"fabric-token","expires_in":"3600","token_type":"Bearer"}"#;
+            let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+            stream.write_all(answer.as_bytes()).await.unwrap();
+            let _ = stream.shutdown().await;
+        }
+    });
+    (port, thumbprint)
+}
+
+#[tokio::test]
+async fn c10_service_fabrics_certificate_is_known_by_its_thumbprint_alone() {
+    let (port, thumbprint) = service_fabric().await;
+    let identity = |thumbprint: String| {
+        ManagedIdentityClient::builder(move |name| match name {
+            "IDENTITY_ENDPOINT" => Some(format!("https://localhost:{port}/token")),
+            "IDENTITY_HEADER" => Some("h~s3cret".to_owned()),
+            "IDENTITY_SERVER_THUMBPRINT" => Some(thumbprint.clone()),
+            _ => None,
+        })
+        .build()
+        .unwrap()
+    };
+    let token = identity(thumbprint.to_lowercase()).acquire_token(&vault()).await.unwrap();
+    assert_eq!(token.secret(), "fabric-token");
+    let error = identity("0".repeat(40)).acquire_token(&vault()).await.unwrap_err();
+    let AcquireError::ManagedIdentity(error) = error else { panic!("{error:?}") };
+    assert!(
+        matches!(&*error, ManagedIdentityError::Transport(cause) if matches!(**cause, TransportError::Tls(_))),
+        "{error:?}"
+    );
 }
 
 /// A server on this machine that answers once with these bytes.

@@ -64,7 +64,9 @@ impl ServerCertVerifier for Pinned {
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
         let refused = |error: CertificateError| Err(Error::InvalidCertificate(error));
-        let Ok(leaf) = Certificate::from_der(end_entity.to_vec()) else { return refused(CertificateError::BadEncoding) };
+        let Ok(leaf) = Certificate::from_der(end_entity.to_vec()) else {
+            return refused(CertificateError::BadEncoding);
+        };
         if leaf.sha1_thumbprint() != self.thumbprint.0 {
             return refused(CertificateError::ApplicationVerificationFailure);
         }
@@ -111,7 +113,8 @@ mod tests {
         let parsed = Sha1Thumbprint::parse(text).unwrap();
         assert_eq!((parsed.0[0], parsed.0[1], parsed.0[19]), (0, 0xff, 0x12));
         assert_eq!(Sha1Thumbprint::parse(&format!(" {} ", text.to_lowercase())), Some(parsed));
-        for wrong in ["", "AB", &text[..38], &format!("{text}00"), &text.replace("FF", "+F"), &text.replace("FF", "é")] {
+        for wrong in ["", "AB", &text[..38], &format!("{text}00"), &text.replace("FF", "+F"), &text.replace("FF", "é")]
+        {
             assert_eq!(Sha1Thumbprint::parse(wrong), None, "{wrong:?}");
         }
     }

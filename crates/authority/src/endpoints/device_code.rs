@@ -5,12 +5,10 @@ use std::sync::Arc;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use countersign_directory::Directory;
-use countersign_protocol::{AadSts, DeviceAuthorization, EndpointVersion};
-use http::Method;
+use countersign_protocol::{DeviceAuthorization, EndpointVersion};
 
-use super::token::{id_in_query, nothing_in_query};
-use super::{TenantPath, body, exchange, place, tenant_text};
-use crate::call::TokenCall;
+use super::token::{Posted, id_in_query};
+use super::{TenantPath, exchange, tenant_text};
 use crate::core::Core;
 use crate::exchange::{AnswerKind, Exchange};
 use crate::grants::device_code;
@@ -37,16 +35,8 @@ async fn steps<D: Directory>(
     request: Request,
     exchange: &mut Exchange<'_>,
 ) -> Result<DeviceAuthorization, Refused> {
-    if request.method() != Method::POST {
-        return Err(Refused::new(AadSts::POST_REQUIRED).with("method", request.method().to_string()));
-    }
-    let place = place(core, tenant, false).await?;
-    let (parts, body) = request.into_parts();
-    nothing_in_query(parts.uri.query())?;
-    let market = parts.uri.query().unwrap_or_default().split('&').find_map(|pair| pair.strip_prefix("mkt="));
-    let form = body::token_request(Request::from_parts(parts.clone(), body), core.patience, "client_id").await?;
-    exchange.correlate(form.client_request_id);
-    exchange.note_telemetry(form.telemetry);
-    let call = TokenCall { place, version, form: &form, headers: &parts.headers, exchange };
-    device_code::start(core, &call, market).await
+    let query = request.uri().query().unwrap_or_default();
+    let market = query.split('&').find_map(|pair| pair.strip_prefix("mkt=")).map(str::to_owned);
+    let posted = Posted::read(core, tenant, request, exchange, "client_id").await?;
+    device_code::start(core, &posted.call(version, exchange), market.as_deref()).await
 }

@@ -10,15 +10,15 @@ use axum::response::Response;
 use countersign_directory::Directory;
 use countersign_protocol::form::Form;
 use countersign_protocol::token_request::TOKEN_PARAMETERS;
-use countersign_protocol::{AadSts, EndpointVersion, GrantType, TokenResponse};
+use countersign_protocol::{AadSts, EndpointVersion, GrantType, TokenRequest, TokenResponse};
 use http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_MAX_AGE,
 };
-use http::{HeaderValue, Method};
+use http::{HeaderMap, HeaderValue, Method};
 use uuid::Uuid;
 
 use super::{TenantPath, body, exchange, place, tenant_text};
-use crate::call::TokenCall;
+use crate::call::{Place, TokenCall};
 use crate::core::Core;
 use crate::exchange::{AnswerKind, Exchange};
 use crate::grants::{
@@ -51,20 +51,12 @@ async fn steps<D: Directory>(
     request: Request,
     exchange: &mut Exchange<'_>,
 ) -> Result<TokenResponse, Refused> {
-    if request.method() != Method::POST {
-        return Err(Refused::new(AadSts::POST_REQUIRED).with("method", request.method().to_string()));
-    }
-    let place = place(core, tenant, false).await?;
-    nothing_in_query(request.uri().query())?;
-    let headers = request.headers().clone();
-    let form = body::token_request(request, core.patience, "grant_type").await?;
-    exchange.correlate(form.client_request_id);
-    exchange.note_telemetry(form.telemetry);
-    let text = form.grant_type.as_deref().filter(|grant| !grant.is_empty());
+    let posted = Posted::read(core, tenant, request, exchange, "grant_type").await?;
+    let text = posted.form.grant_type.as_deref().filter(|grant| !grant.is_empty());
     let text = text.ok_or_else(|| Refused::missing("grant_type"))?;
     let unsupported = || Refused::new(AadSts::UNSUPPORTED_GRANT_TYPE).with("grant_type", text.to_owned());
     let grant = GrantType::parse(text).ok_or_else(unsupported)?;
-    let call = TokenCall { place, version, form: &form, headers: &headers, exchange };
+    let call = posted.call(version, exchange);
     match grant {
         GrantType::ClientCredentials => client_credentials::grant(core, &call).await,
         GrantType::AuthorizationCode => authorization_code::grant(core, &call).await,
@@ -73,6 +65,39 @@ async fn steps<D: Directory>(
         GrantType::Password => resource_owner_password::grant(core, &call).await,
         GrantType::DeviceCode => device_code::grant(core, &call).await,
         _ => Err(unsupported()),
+    }
+}
+
+/// A token request that is read: posted to a place that exists, its parameters in the body.
+pub(super) struct Posted {
+    place: Place,
+    form: TokenRequest,
+    headers: HeaderMap,
+}
+
+impl Posted {
+    /// Reads it. `first` is the parameter that a body of another type is found to lack.
+    pub(super) async fn read<D: Directory>(
+        core: &Core<D>,
+        tenant: &str,
+        request: Request,
+        exchange: &mut Exchange<'_>,
+        first: &'static str,
+    ) -> Result<Self, Refused> {
+        if request.method() != Method::POST {
+            return Err(Refused::new(AadSts::POST_REQUIRED).with("method", request.method().to_string()));
+        }
+        let place = place(core, tenant, false).await?;
+        nothing_in_query(request.uri().query())?;
+        let headers = request.headers().clone();
+        let form = body::token_request(request, core.patience, first).await?;
+        exchange.correlate(form.client_request_id);
+        exchange.note_telemetry(form.telemetry);
+        Ok(Self { place, form, headers })
+    }
+
+    pub(super) fn call<'a>(&'a self, version: EndpointVersion, exchange: &'a Exchange<'a>) -> TokenCall<'a> {
+        TokenCall { place: self.place.clone(), version, form: &self.form, headers: &self.headers, exchange }
     }
 }
 
@@ -91,7 +116,7 @@ fn preflight() -> Response {
 }
 
 /// Refuses a parameter of the body that stands in the query (pitfalls B39). The id that msal-node puts there is none.
-pub(super) fn nothing_in_query(query: Option<&str>) -> Result<(), Refused> {
+fn nothing_in_query(query: Option<&str>) -> Result<(), Refused> {
     let Some(query) = query.filter(|query| !query.is_empty()) else { return Ok(()) };
     let malformed = || Refused::new(AadSts::MALFORMED_REQUEST);
     let form =

@@ -17,14 +17,15 @@ use countersign_token::ClientId;
 
 use super::accounts::Account;
 use super::answer::deliver;
-use super::authorization::{Fault, Reply, client};
-use super::authorize::{Asked, Standing, question};
+use super::authorization::{Fault, Reply, client, parse_fault};
+use super::authorize::Standing;
 use super::consent::{Line, grant, lines, name, names};
 use super::credentials::{self, Said};
 use super::fault::{Names, page};
 use super::flow::{Flow, Page, Question, Shown, Task};
-use super::sign_in::{Demand, Retry, Settled, Wish, settle};
-use super::visit::{Visit, segment};
+use super::question::{self, Heard, Understood};
+use super::sign_in::{Retry, Settled, Wish, settle};
+use super::visit::Visit;
 use crate::call::Place;
 use crate::core::Core;
 use crate::endpoints::TenantPath;
@@ -40,24 +41,11 @@ pub(crate) async fn admin_consent<D: Directory>(
     version: EndpointVersion,
     request: Request,
 ) -> Response {
-    let origin = core.origins.of(&request);
-    let mut visit = Visit::begin(&core, origin, request.headers());
-    let tenant = segment(&tenant);
-    let query = match question(&core, request).await {
-        Ok(Asked::Query(query) | Asked::Form(query)) => query,
-        Err(refused) => {
-            let response = page(&visit, &refused, Names::default());
-            return visit.leave(response);
-        }
-    };
-    let question = Question { tenant, v1: version == EndpointVersion::V1, query };
-    let mut flow = Flow::new(Task::AdminConsent(question.clone()));
-    let response = go_on(&mut visit, &mut flow, &question, &Retry::default()).await;
-    visit.leave(response)
+    question::begin(&core, &tenant, version, request, Task::AdminConsent).await
 }
 
 /// A request that is understood.
-struct Asking {
+pub(super) struct Asking {
     place: Place,
     version: EndpointVersion,
     application: Arc<Application>,
@@ -66,35 +54,12 @@ struct Asking {
 }
 
 impl Asking {
-    async fn read<D: Directory>(visit: &mut Visit<'_, D>, question: &Question) -> Result<Self, Fault> {
-        let version = if question.v1 { EndpointVersion::V1 } else { EndpointVersion::V2 };
-        let place = super::place_of(visit.core, &question.tenant).await?;
-        let parsed = AdminConsentRequest::parse(question.query.as_bytes(), version);
-        let refusal = |error: &countersign_protocol::AuthorizeError| {
-            let refused = Refused::new(error.aadsts()).because(error.to_string());
-            match error.insertion() {
-                Some((name, value)) => refused.with(name, value.to_owned()),
-                None => refused,
-            }
-        };
-        let request = parsed.map_err(|fault| Fault::from(refusal(&fault.error)))?;
-        visit.exchange.correlate(request.client_request_id);
-        let (application, reply) =
-            client(visit.core, &place, &request.client_id, request.redirect_uri.as_deref()).await?;
-        Ok(Self { place, version, application, reply, request })
-    }
-
     fn wish(&self) -> Wish<'_> {
         Wish {
-            place: &self.place,
             application: Some(&self.application),
-            demand: Demand::Any,
-            login_hint: None,
-            domain_hint: None,
-            max_age: None,
-            contexts: Vec::new(),
             may_stay: true,
             leads_to: Some(&self.reply.redirect_uri),
+            ..Wish::at(&self.place)
         }
     }
 
@@ -105,14 +70,6 @@ impl Asking {
 
     fn declined(&self) -> Response {
         self.answer(&AdminConsentResponse::Declined { state: self.request.state.clone() })
-    }
-
-    fn refuse<D: Directory>(&self, visit: &Visit<'_, D>, refused: &Refused) -> Response {
-        let tenant = match &self.place {
-            Place::Tenant(tenant) => Some(tenant.display_name.as_str()),
-            Place::Alias(_) => None,
-        };
-        page(visit, refused, Names { tenant, application: Some(self.application.display_name()) })
     }
 
     /// All that would be granted in the account's tenant.
@@ -212,109 +169,91 @@ async fn registered<D: Directory>(core: &Core<D>, account: &Account, standing: &
     Ok(wanted)
 }
 
-/// The next page, or the answer.
-pub(super) async fn go_on<D: Directory>(
-    visit: &mut Visit<'_, D>,
-    flow: &mut Flow,
-    question: &Question,
-    retry: &Retry,
-) -> Response {
-    let asking = match Asking::read(visit, question).await {
-        Ok(asking) => asking,
-        Err(fault) => return fault.answer(visit),
-    };
-    match steps(visit, flow, &asking, retry).await {
-        Ok(response) => response,
-        Err(refused) => asking.refuse(visit, &refused),
+impl Understood for Asking {
+    async fn read<D: Directory>(visit: &mut Visit<'_, D>, question: &Question) -> Result<Self, Fault> {
+        let version = if question.v1 { EndpointVersion::V1 } else { EndpointVersion::V2 };
+        let place = super::place_of(visit.core, &question.tenant).await?;
+        let request = AdminConsentRequest::parse(question.query.as_bytes(), version)
+            .map_err(|fault| parse_fault(&fault.error))?;
+        visit.exchange.correlate(request.client_request_id);
+        let (application, reply) =
+            client(visit.core, &place, &request.client_id, request.redirect_uri.as_deref()).await?;
+        Ok(Self { place, version, application, reply, request })
     }
-}
 
-async fn steps<D: Directory>(
-    visit: &mut Visit<'_, D>,
-    flow: &mut Flow,
-    asking: &Asking,
-    retry: &Retry,
-) -> Result<Response, Refused> {
-    let wish = asking.wish();
-    let account = match settle(visit, flow, &wish, retry).await? {
-        Settled::Page(response) => return Ok(*response),
-        Settled::Account(account) => account,
-    };
-    let standing = Standing::of(visit, &asking.application, &account).await?;
-    let wanted = asking.wanted(visit, &account, &standing).await?;
-    flow.progress.shown =
-        Some(Shown { user: account.object_id(), permissions: wanted.names(visit.core, standing.principal.app_id) });
-    let lines = wanted.lines();
-    let permissions: Vec<Permission<'_>> = lines.iter().map(Line::view).collect();
-    let view = account.view();
-    Ok(if account.user.is_administrator {
-        visit.ask(flow, Page::Consent, &wish, |step| {
-            pages::admin_consent(&AdminConsentView { step, account: view, permissions: &permissions })
-        })
-    } else {
-        visit.ask(flow, Page::NeedApproval, &wish, |step| {
-            pages::need_approval(&NeedApprovalView { step, account: view, permissions: &permissions })
-        })
-    })
-}
-
-/// Takes in a form of this flow, and goes on.
-pub(super) async fn take<D: Directory>(
-    visit: &mut Visit<'_, D>,
-    flow: &mut Flow,
-    question: &Question,
-    form: &Form,
-) -> Response {
-    let asking = match Asking::read(visit, question).await {
-        Ok(asking) => asking,
-        Err(fault) => return fault.answer(visit),
-    };
-    let taken = match decide(visit, flow, &asking, form).await {
-        Ok(Ok(retry)) => steps(visit, flow, &asking, &retry).await,
-        Ok(Err(response)) => return *response,
-        Err(refused) => Err(refused),
-    };
-    match taken {
-        Ok(response) => response,
-        Err(refused) => asking.refuse(visit, &refused),
-    }
-}
-
-async fn decide<D: Directory>(
-    visit: &mut Visit<'_, D>,
-    flow: &mut Flow,
-    asking: &Asking,
-    form: &Form,
-) -> Result<Result<Retry, Box<Response>>, Refused> {
-    let wish = asking.wish();
-    let decision = form.get("decision").filter(|_| form.get("switch").is_none());
-    match (flow.progress.page, decision) {
-        (Page::Consent | Page::NeedApproval, Some("decline")) => return Ok(Err(Box::new(asking.declined()))),
-        (Page::Consent, Some("accept")) => {}
-        _ => {
-            return Ok(match credentials::take(visit, flow, &wish, form).await? {
-                Said::GoOn(retry) => Ok(retry),
-                Said::Cancelled => Err(Box::new(asking.declined())),
-            });
+    async fn hear<D: Directory>(
+        &self,
+        visit: &mut Visit<'_, D>,
+        flow: &mut Flow,
+        form: &Form,
+    ) -> Result<Heard, Refused> {
+        let wish = self.wish();
+        let decision = form.get("decision").filter(|_| form.get("switch").is_none());
+        match (flow.progress.page, decision) {
+            (Page::Consent | Page::NeedApproval, Some("decline")) => {
+                return Ok(Heard::Answered(Box::new(self.declined())));
+            }
+            (Page::Consent, Some("accept")) => {}
+            _ => {
+                return Ok(match credentials::take(visit, flow, &wish, form).await? {
+                    Said::GoOn(retry) => Heard::GoOn(retry),
+                    Said::Cancelled => Heard::Answered(Box::new(self.declined())),
+                });
+            }
         }
+        let account = match settle(visit, flow, &wish, &Retry::default()).await? {
+            Settled::Page(response) => return Ok(Heard::Answered(response)),
+            Settled::Account(account) => account,
+        };
+        let standing = Standing::of(visit, &self.application, &account).await?;
+        let wanted = self.wanted(visit, &account, &standing).await?;
+        let shown = flow.progress.shown.take();
+        let as_shown = shown.is_some_and(|shown| {
+            let names = wanted.names(visit.core, standing.principal.app_id);
+            shown.user == account.object_id() && names.iter().all(|name| shown.permissions.contains(name))
+        });
+        if !as_shown || !account.user.is_administrator {
+            return Ok(Heard::GoOn(Retry::default()));
+        }
+        grant(visit, account.tenant.id, &standing, &wanted.delegated, &wanted.roles, None).await?;
+        let scope = (self.version == EndpointVersion::V2).then(|| wanted.scope());
+        let state = self.request.state.clone();
+        let granted = AdminConsentResponse::Granted { tenant: account.tenant.id, scope, state };
+        Ok(Heard::Answered(Box::new(self.answer(&granted))))
     }
-    let account = match settle(visit, flow, &wish, &Retry::default()).await? {
-        Settled::Page(response) => return Ok(Err(response)),
-        Settled::Account(account) => account,
-    };
-    let standing = Standing::of(visit, &asking.application, &account).await?;
-    let wanted = asking.wanted(visit, &account, &standing).await?;
-    let shown = flow.progress.shown.take();
-    let as_shown = shown.is_some_and(|shown| {
-        shown.user == account.object_id()
-            && wanted.names(visit.core, standing.principal.app_id).iter().all(|name| shown.permissions.contains(name))
-    });
-    if !as_shown || !account.user.is_administrator {
-        return Ok(Ok(Retry::default()));
+
+    async fn proceed<D: Directory>(
+        &self,
+        visit: &mut Visit<'_, D>,
+        flow: &mut Flow,
+        retry: &Retry,
+    ) -> Result<Response, Refused> {
+        let wish = self.wish();
+        let account = match settle(visit, flow, &wish, retry).await? {
+            Settled::Page(response) => return Ok(*response),
+            Settled::Account(account) => account,
+        };
+        let standing = Standing::of(visit, &self.application, &account).await?;
+        let wanted = self.wanted(visit, &account, &standing).await?;
+        flow.progress.shown =
+            Some(Shown { user: account.object_id(), permissions: wanted.names(visit.core, standing.principal.app_id) });
+        let lines = wanted.lines();
+        let permissions: Vec<Permission<'_>> = lines.iter().map(Line::view).collect();
+        let view = account.view();
+        Ok(if account.user.is_administrator {
+            visit.ask(flow, Page::Consent, &wish, |step| {
+                pages::admin_consent(&AdminConsentView { step, account: view, permissions: &permissions })
+            })
+        } else {
+            visit.ask(flow, Page::NeedApproval, &wish, |step| {
+                pages::need_approval(&NeedApprovalView { step, account: view, permissions: &permissions })
+            })
+        })
     }
-    grant(visit, account.tenant.id, &standing, &wanted.delegated, &wanted.roles, None).await?;
-    let scope = (asking.version == EndpointVersion::V2).then(|| wanted.scope());
-    let state = asking.request.state.clone();
-    let granted = AdminConsentResponse::Granted { tenant: account.tenant.id, scope, state };
-    Ok(Err(Box::new(asking.answer(&granted))))
+
+    fn refuse<D: Directory>(&self, visit: &Visit<'_, D>, refused: &Refused) -> Response {
+        let names =
+            Names { tenant: super::tenant_name(&self.place), application: Some(self.application.display_name()) };
+        page(visit, refused, names)
+    }
 }

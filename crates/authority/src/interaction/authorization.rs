@@ -117,11 +117,7 @@ impl Authorization {
     }
 
     pub(super) fn names(&self) -> Names<'_> {
-        let tenant = match &self.place {
-            Place::Tenant(tenant) => Some(tenant.display_name.as_str()),
-            Place::Alias(_) => None,
-        };
-        Names { tenant, application: Some(self.application.display_name()) }
+        Names { tenant: super::tenant_name(&self.place), application: Some(self.application.display_name()) }
     }
 
     /// The refusal, to whom it concerns: the client if it can do something about it, or if nobody sits there to read.
@@ -175,7 +171,8 @@ impl Reply {
     }
 }
 
-fn parse_fault(error: &countersign_protocol::AuthorizeError) -> Refused {
+/// What is wrong with a request that does not parse.
+pub(super) fn parse_fault(error: &countersign_protocol::AuthorizeError) -> Refused {
     let refused = Refused::new(error.aadsts()).because(error.to_string());
     match error.insertion() {
         Some((name, value)) => refused.with(name, value.to_owned()),

@@ -21,12 +21,11 @@ use super::consent::{self, Decision, Outcome};
 use super::credentials::{self, Said};
 use super::fault::{Names, page};
 use super::flow::{Flow, Page, Task};
-use super::sign_in::{Demand, Retry, Settled, Wish, asking, settle};
+use super::sign_in::{Retry, Settled, Wish, asking, settle};
 use super::visit::{Visit, segment};
 use crate::call::Place;
 use crate::core::Core;
 use crate::endpoints::TenantPath;
-use crate::grants::admission::{Parties, Stage, admit};
 use crate::grants::device_code::{DeviceApproval, DeviceRequest, canonical_user_code};
 use crate::grants::digest::digest;
 use crate::issue::sealed::Sealed;
@@ -69,22 +68,9 @@ fn ask_for_code<D: Directory>(
     fault: Option<DeviceCodeFault>,
 ) -> Response {
     let place = Place::Alias(ServedTenant::Common);
-    let wish = wish(&place, None);
-    visit.ask(flow, Page::DeviceCode, &wish, |step| pages::device_code(&DeviceCodeView { step, code, fault }))
-}
-
-fn wish<'a>(place: &'a Place, application: Option<&'a Application>) -> Wish<'a> {
-    Wish {
-        place,
-        application,
-        demand: Demand::Any,
-        login_hint: None,
-        domain_hint: None,
-        max_age: None,
-        contexts: Vec::new(),
-        may_stay: false,
-        leads_to: None,
-    }
+    visit.ask(flow, Page::DeviceCode, &Wish::at(&place), |step| {
+        pages::device_code(&DeviceCodeView { step, code, fault })
+    })
 }
 
 /// A device's request that waits for a decision.
@@ -119,15 +105,16 @@ impl Waiting {
         Ok(Some(Self { code: code.to_owned(), place, application, wanted }))
     }
 
+    fn wish(&self) -> Wish<'_> {
+        Wish { application: Some(&self.application), ..Wish::at(&self.place) }
+    }
+
     fn asks(&self) -> consent::Request<'_> {
         consent::Request { wanted: &self.wanted, prompt: None }
     }
 
     fn done(&self, approved: bool) -> Response {
-        let tenant = match &self.place {
-            Place::Tenant(tenant) => Some(tenant.display_name.as_str()),
-            Place::Alias(_) => None,
-        };
+        let tenant = super::tenant_name(&self.place);
         let view = DeviceDoneView { tenant, application: asking(&self.application), approved };
         pages::send(StatusCode::OK, &pages::device_done(&view), Policy::Read)
     }
@@ -159,20 +146,13 @@ async fn steps<D: Directory>(
     waiting: &Waiting,
     retry: &Retry,
 ) -> Result<Response, Refused> {
-    let wish = wish(&waiting.place, Some(&waiting.application));
+    let wish = waiting.wish();
     let account = match settle(visit, flow, &wish, retry).await? {
         Settled::Page(response) => return Ok(*response),
         Settled::Account(account) => account,
     };
     let standing = Standing::of(visit, &waiting.application, &account).await?;
-    let subject = account.subject().ok_or_else(|| Refused::new(AadSts::NO_SESSION))?;
-    let parties = Parties {
-        tenant: &account.tenant,
-        client: &standing.client,
-        client_principal: &standing.principal,
-        resource: None,
-    };
-    admit(visit.core, parties, &subject, Stage::SignIn, visit.exchange.now).await?;
+    standing.admit(visit, &account).await?;
     if !flow.progress.accepted {
         return Ok(visit.ask(flow, Page::DeviceConfirm, &wish, |step| {
             pages::device_confirm(&DeviceConfirmView { step, account: Some(account.view()), code: &waiting.code })
@@ -226,7 +206,7 @@ pub(super) async fn take<D: Directory>(
     let Some(waiting) = Waiting::find(visit, tenant, code).await? else {
         return Ok(begin_again(visit, flow, tenant, code));
     };
-    let wish = wish(&waiting.place, Some(&waiting.application));
+    let wish = waiting.wish();
     let decision = form.get("decision").filter(|_| form.get("switch").is_none());
     let declined = match (flow.progress.page, decision) {
         (Page::DeviceConfirm, Some("accept")) => {

@@ -12,12 +12,14 @@ use countersign_directory::Directory;
 use countersign_protocol::AadSts;
 use countersign_protocol::form::Form;
 
+use super::admin_consent::Asking;
+use super::authorization::Authorization;
 use super::browser::is_own_post;
 use super::fault::{Names, page};
 use super::flow::{Flow, Task, Unusable};
 use super::sign_in::Retry;
 use super::visit::{Visit, posted};
-use super::{admin_consent, authorize, device, sign_out};
+use super::{device, question, sign_out};
 use crate::core::Core;
 use crate::pages::SignInFault;
 use crate::refused::Refused;
@@ -59,17 +61,22 @@ async fn steps<D: Directory>(core: &Core<D>, visit: &mut Visit<'_, D>, request: 
 
 async fn take<D: Directory>(visit: &mut Visit<'_, D>, flow: &mut Flow, form: &Form) -> Result<Response, Refused> {
     match flow.task.clone() {
-        Task::Authorize(question) => Ok(authorize::take(visit, flow, &question, form).await),
-        Task::AdminConsent(question) => Ok(admin_consent::take(visit, flow, &question, form).await),
+        Task::Authorize(question) => Ok(question::take::<Authorization, _>(visit, flow, &question, form).await),
+        Task::AdminConsent(question) => Ok(question::take::<Asking, _>(visit, flow, &question, form).await),
         Task::Device { tenant, user_code } => device::take(visit, flow, &tenant, user_code.as_deref(), form).await,
         Task::SignOut(question) => sign_out::take(visit, flow, &question, form).await,
     }
 }
 
-async fn go_on<D: Directory>(visit: &mut Visit<'_, D>, flow: &mut Flow, retry: &Retry) -> Result<Response, Refused> {
+/// The next page of a flow, or its end.
+pub(super) async fn go_on<D: Directory>(
+    visit: &mut Visit<'_, D>,
+    flow: &mut Flow,
+    retry: &Retry,
+) -> Result<Response, Refused> {
     match flow.task.clone() {
-        Task::Authorize(question) => Ok(authorize::go_on(visit, flow, &question, retry).await),
-        Task::AdminConsent(question) => Ok(admin_consent::go_on(visit, flow, &question, retry).await),
+        Task::Authorize(question) => Ok(question::go_on::<Authorization, _>(visit, flow, &question, retry).await),
+        Task::AdminConsent(question) => Ok(question::go_on::<Asking, _>(visit, flow, &question, retry).await),
         Task::Device { tenant, user_code } => device::go_on(visit, flow, &tenant, user_code.as_deref(), retry).await,
         Task::SignOut(question) => sign_out::go_on(visit, flow, &question).await,
     }

@@ -51,6 +51,23 @@ pub(super) struct Wish<'a> {
     pub(super) leads_to: Option<&'a str>,
 }
 
+impl<'a> Wish<'a> {
+    /// Any account that the path admits, for nobody in particular.
+    pub(super) fn at(place: &'a Place) -> Self {
+        Self {
+            place,
+            application: None,
+            demand: Demand::Any,
+            login_hint: None,
+            domain_hint: None,
+            max_age: None,
+            contexts: Vec::new(),
+            may_stay: false,
+            leads_to: None,
+        }
+    }
+}
+
 /// What came of it.
 pub(super) enum Settled {
     Page(Box<Response>),
@@ -87,10 +104,7 @@ impl<D: Directory> Visit<'_, D> {
     ) -> Response {
         flow.progress.page = page;
         let sealed = self.seal(flow);
-        let tenant = match wish.place {
-            Place::Tenant(tenant) => Some(tenant.display_name.as_str()),
-            Place::Alias(_) => None,
-        };
+        let tenant = super::tenant_name(wish.place);
         let step = Step { tenant, application: wish.application.map(asking), action: ACTION, flow: &sealed };
         pages::send(StatusCode::OK, &markup(step), Policy::Ask { leads_to: wish.leads_to })
     }

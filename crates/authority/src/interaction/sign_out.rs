@@ -18,12 +18,11 @@ use http::StatusCode;
 use secrecy::ExposeSecret;
 
 use super::accounts::Account;
-use super::authorize::{Asked, question};
-use super::fault::{Names, page};
 use super::flow::{Flow, Page, Question, Task};
+use super::question;
 use super::sessions::Entry;
-use super::sign_in::{Demand, Wish};
-use super::visit::{Visit, see_other, segment};
+use super::sign_in::Wish;
+use super::visit::{Visit, see_other};
 use crate::call::Place;
 use crate::core::Core;
 use crate::endpoints::TenantPath;
@@ -38,32 +37,7 @@ pub(crate) async fn logout<D: Directory>(
     version: EndpointVersion,
     request: Request,
 ) -> Response {
-    let origin = core.origins.of(&request);
-    let mut visit = Visit::begin(&core, origin, request.headers());
-    let path = request.uri().path().to_owned();
-    let tenant = segment(&tenant);
-    let query = match question(&core, request).await {
-        Ok(Asked::Query(query)) => query,
-        // As at the authorization endpoint: other sites' posts bring no cookies, so that nobody would seem signed in.
-        Ok(Asked::Form(form)) if form.bytes().all(|byte| byte.is_ascii_graphic()) => {
-            match see_other(&format!("{path}?{form}")) {
-                Some(response) => return response,
-                None => form,
-            }
-        }
-        Ok(Asked::Form(form)) => form,
-        Err(refused) => {
-            let response = page(&visit, &refused, Names::default());
-            return visit.leave(response);
-        }
-    };
-    let question = Question { tenant, v1: version == EndpointVersion::V1, query };
-    let mut flow = Flow::new(Task::SignOut(question.clone()));
-    let response = match go_on(&mut visit, &mut flow, &question).await {
-        Ok(response) => response,
-        Err(refused) => page(&visit, &refused, Names::default()),
-    };
-    visit.leave(response)
+    question::begin(&core, &tenant, version, request, Task::SignOut).await
 }
 
 /// A request that is understood.
@@ -146,17 +120,7 @@ pub(super) async fn go_on<D: Directory>(
     let hinted = leaving.request.logout_hint.as_deref();
     let hinted = hinted.and_then(|hint| leaving.accounts.iter().find(|account| account.is_meant_by(hint)));
     let onward = leaving.onward(visit.core, &leaving.entries(visit)).await?;
-    let wish = Wish {
-        place: &leaving.place,
-        application: None,
-        demand: Demand::Any,
-        login_hint: None,
-        domain_hint: None,
-        max_age: None,
-        contexts: Vec::new(),
-        may_stay: false,
-        leads_to: onward.as_deref(),
-    };
+    let wish = Wish { leads_to: onward.as_deref(), ..Wish::at(&leaving.place) };
     match (hinted, leaving.accounts.as_slice()) {
         (None, []) => leave(visit, &leaving, &[]).await,
         (Some(only), _) | (None, [only]) => {
@@ -228,13 +192,9 @@ async fn leave<D: Directory>(
         [only] => leaving.accounts.iter().find(|account| account.object_id() == *only),
         _ => None,
     };
-    let tenant = match &leaving.place {
-        Place::Tenant(tenant) => Some(tenant.display_name.as_str()),
-        Place::Alias(_) => None,
-    };
     let frames: Vec<&str> = frames.iter().map(String::as_str).collect();
     let view = SignedOutView {
-        tenant,
+        tenant: super::tenant_name(&leaving.place),
         upn: upn.map(|account| account.user.user_principal_name.as_str()),
         frames: &frames,
         continue_to: onward.as_deref(),

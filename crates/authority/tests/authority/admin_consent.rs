@@ -1,7 +1,7 @@
 //! An administrator's consent for the organisation, v1.0 and v2.0.
 
-use crate::browser::{Browser, MULTI, MULTI_URI, SECRET, SHOP, SHOP_URI, Wishes, ask, encoded, parameters, town};
-use crate::kit::{Kit, TENANT, claims};
+use crate::browser::{Browser, MULTI, MULTI_URI, SHOP, SHOP_URI, Wishes, ask, encoded, parameters, town};
+use crate::kit::{Kit, SECRET, TENANT, claims};
 
 fn v1(tenant: &str, client: &str, uri: &str) -> String {
     format!("/{tenant}/adminconsent?{}", encoded(&[("client_id", client), ("redirect_uri", uri), ("state", "s&1")]))

@@ -233,7 +233,7 @@ async fn b27_a_code_lives_ten_minutes_and_one_in_a_strict_tenant() {
             let form = encoded(&[
                 ("grant_type", "authorization_code"),
                 ("client_id", SHOP),
-                ("client_secret", crate::browser::SECRET),
+                ("client_secret", crate::kit::SECRET),
                 ("redirect_uri", SHOP_URI),
                 ("code_verifier", VERIFIER),
                 ("code", &seen.answer()["code"]),
@@ -327,7 +327,7 @@ async fn an_alias_finds_the_tenant_by_the_domain_of_the_account() {
         let form = encoded(&[
             ("grant_type", "authorization_code"),
             ("client_id", MULTI),
-            ("client_secret", crate::browser::SECRET),
+            ("client_secret", crate::kit::SECRET),
             ("redirect_uri", MULTI_URI),
             ("code", &seen.answer()["code"]),
         ]);

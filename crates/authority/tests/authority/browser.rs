@@ -6,7 +6,8 @@ use countersign_directory::DirectoryFile;
 use countersign_protocol::FormEncoder;
 use serde_json::Value;
 
-use crate::kit::{Kit, OTHER_TENANT, TENANT};
+use crate::kit::{Kit, OTHER_TENANT, SECRET, TENANT};
+use crate::people::{ALICE, BOB, PASSWORD, ROOT};
 use crate::raw::{Raw, RawAnswer};
 
 pub(crate) const SHOP: &str = "8c0bfd2e-1f7a-4f2c-8a69-7a3f6d7d2c01";
@@ -21,12 +22,7 @@ pub(crate) const TOOL: &str = "8c0bfd2e-1f7a-4f2c-8a69-7a3f6d7d2c05";
 pub(crate) const TOOL_URI: &str = "http://localhost";
 pub(crate) const ORDERS: &str = "a5d8f9b0-0d2e-4c8a-9d43-0f0f2d4a5c31";
 pub(crate) const MIDDLE: &str = "a5d8f9b0-0d2e-4c8a-9d43-0f0f2d4a5c32";
-pub(crate) const SECRET: &str = "only-for-this-test-0123456789";
-pub(crate) const ALICE: &str = "11111111-1111-4111-8111-111111111111";
-pub(crate) const BOB: &str = "22222222-2222-4222-8222-222222222222";
-pub(crate) const ROOT: &str = "33333333-3333-4333-8333-333333333333";
 pub(crate) const DAVE: &str = "44444444-4444-4444-8444-444444444445";
-pub(crate) const PASSWORD: &str = "correct horse";
 /// RFC 7636, appendix B.
 pub(crate) const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 pub(crate) const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";

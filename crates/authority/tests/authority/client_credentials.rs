@@ -7,8 +7,7 @@ async fn a_secret_gets_a_v2_token_with_every_claim_of_the_right_type() {
     let kit = Kit::start().await;
     let answer = kit.token(&format!("{API}/.default")).await;
     assert_eq!(answer.status, 200, "{answer:?}");
-    let members: Vec<_> = answer.body.as_object().unwrap().keys().cloned().collect();
-    assert_eq!(members, ["access_token", "expires_in", "ext_expires_in", "token_type"]);
+    assert_eq!(answer.members(), ["access_token", "expires_in", "ext_expires_in", "token_type"]);
     assert_eq!(answer.body["expires_in"], 3599);
     assert_eq!(answer.body["ext_expires_in"], 3599);
     assert_eq!(answer.body["token_type"], "Bearer");

@@ -5,12 +5,10 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
+use crate::browser::{CHALLENGE, VERIFIER};
 use crate::crowd::{App, CONTOSO, FABRIKAM, LITWARE, SECRET, Tenant, form, start_on_disk};
-use crate::kit::{Answer, Kit, claims};
+use crate::kit::{Answer, EVERYTHING, Kit, claims};
 use crate::sealing::{Sealing, code};
-
-const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
-const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 
 struct Town {
     kit: Kit,
@@ -75,20 +73,7 @@ async fn a_code_gets_what_was_asked_for_at_the_sign_in() {
     let payload = code(CONTOSO, App::Web);
     let answer = town.redeem(CONTOSO, App::Web, &payload, &[("client_info", "1")]).await;
     assert_eq!(answer.status, 200, "{answer:?}");
-    let members: Vec<_> = answer.body.as_object().unwrap().keys().map(String::as_str).collect();
-    assert_eq!(
-        members,
-        [
-            "access_token",
-            "client_info",
-            "expires_in",
-            "ext_expires_in",
-            "id_token",
-            "refresh_token",
-            "scope",
-            "token_type"
-        ]
-    );
+    assert_eq!(answer.members(), EVERYTHING);
     let (access, id) = (claims(&answer.body["access_token"]), claims(&answer.body["id_token"]));
     assert_eq!((&access["azp"], &access["azpacr"]), (&CONTOSO.app(App::Web).into(), &"1".into()));
     assert_eq!((&id["nonce"], &id["aud"]), (&"n-0S6_WzA2Mj".into(), &CONTOSO.app(App::Web).into()));

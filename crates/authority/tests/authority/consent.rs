@@ -1,9 +1,8 @@
 //! Consent: what is shown, what is granted, and who may.
 
-use crate::browser::{
-    ALICE, Browser, CHALLENGE, MIDDLE, MULTI, MULTI_URI, SECRET, SHOP, SHOP_URI, Wishes, ask, encoded, town,
-};
-use crate::kit::{Kit, TENANT, claims};
+use crate::browser::{Browser, CHALLENGE, MIDDLE, MULTI, MULTI_URI, SHOP, SHOP_URI, Wishes, ask, encoded, town};
+use crate::kit::{Kit, SECRET, TENANT, claims};
+use crate::people::ALICE;
 
 async fn start() -> Kit {
     Kit::with(town(&Wishes::default())).await

@@ -6,8 +6,9 @@ use countersign_token::base64_decode_lenient;
 use secrecy::ExposeSecret;
 use serde_json::json;
 
-use crate::browser::{ALICE, BOB, Browser, DAVE, ROOT, SECRET, SHOP, TOOL, TOOL_URI, Wishes, ask, encoded, town};
-use crate::kit::{Answer, Kit, NOW, TENANT, claims};
+use crate::browser::{Browser, DAVE, SHOP, TOOL, TOOL_URI, Wishes, ask, encoded, town};
+use crate::kit::{Answer, Kit, NOW, SECRET, TENANT, claims};
+use crate::people::{ALICE, BOB, ROOT};
 
 const CP1: &str = r#"{"access_token":{"xms_cc":{"values":["cp1"]}}}"#;
 

@@ -18,6 +18,10 @@ pub(crate) const V1_API: &str = "a5d8f9b0-0d2e-4c8a-9d43-0f0f2d4a5c12";
 pub(crate) const CLIENT: &str = "8c0bfd2e-1f7a-4f2c-8a69-7a3f6d7d2b55";
 pub(crate) const SECRET: &str = "only-for-this-test-0123456789";
 
+/// What an answer has that grants everything a client may ask for, sorted.
+pub(crate) const EVERYTHING: [&str; 8] =
+    ["access_token", "client_info", "expires_in", "ext_expires_in", "id_token", "refresh_token", "scope", "token_type"];
+
 pub(crate) struct Kit {
     pub(crate) authority: Authority,
     pub(crate) clock: FakeClock,
@@ -36,6 +40,11 @@ pub(crate) struct Answer {
 impl Answer {
     pub(crate) fn header(&self, name: &str) -> &str {
         self.headers.get(name).map(|value| value.to_str().unwrap()).unwrap_or_default()
+    }
+
+    /// The names of the body's members, sorted.
+    pub(crate) fn members(&self) -> Vec<&str> {
+        self.body.as_object().unwrap().keys().map(String::as_str).collect()
     }
 
     /// Status, error word and number, all of which must be there.

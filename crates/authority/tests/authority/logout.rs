@@ -1,7 +1,8 @@
 //! Signing out (pitfalls B72).
 
-use crate::browser::{BOB, Browser, HYBRID, HYBRID_URI, SHOP, SHOP_READS, SHOP_URI, Seen, Wishes, ask, encoded, town};
+use crate::browser::{Browser, HYBRID, HYBRID_URI, SHOP, SHOP_READS, SHOP_URI, Seen, Wishes, ask, encoded, town};
 use crate::kit::{Kit, TENANT, claims};
+use crate::people::BOB;
 
 async fn start() -> Kit {
     Kit::with(town(&Wishes { grants: SHOP_READS, ..Wishes::default() })).await

@@ -28,8 +28,7 @@ async fn an_api_gets_a_token_for_the_next_one_in_the_same_name() {
     let assertion = &first.body["access_token"];
     let answer = exchange(&kit, CONTOSO, assertion, &CONTOSO.downstream("user_impersonation")).await;
     assert_eq!(answer.status, 200, "{answer:?}");
-    let members: Vec<_> = answer.body.as_object().unwrap().keys().map(String::as_str).collect();
-    assert_eq!(members, ["access_token", "expires_in", "ext_expires_in", "scope", "token_type"]);
+    assert_eq!(answer.members(), ["access_token", "expires_in", "ext_expires_in", "scope", "token_type"]);
     assert_eq!(answer.body["scope"], CONTOSO.downstream("user_impersonation"));
     let token = claims(&answer.body["access_token"]);
     assert_eq!((&token["ver"], &token["aud"]), (&"1.0".into(), &"api://downstream1".into()));

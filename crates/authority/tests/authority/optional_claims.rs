@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::kit::{CLIENT, NOW, SECRET, TENANT, claims};
-use crate::signed_in::{ALICE, V1_API, Wishes, sign_in, sign_in_as, sign_in_v1, start};
+use crate::people::ALICE;
+use crate::signed_in::{V1_API, Wishes, assert_members, sign_in, sign_in_as, sign_in_v1, start};
 
 const READERS: &str = "44444444-4444-4444-8444-444444444444";
 const SCOPE: &str = "api://two/access_as_user";
@@ -18,7 +19,7 @@ async fn a_resource_gets_the_claims_that_it_asks_for_and_no_others() {
     };
     let kit = start(&wishes).await;
     let found = claims(&sign_in(&kit, SCOPE).await["access_token"]);
-    for (claim, value) in [
+    let values = [
         ("idtyp", json!("user")),
         ("acct", json!(0)),
         ("upn", json!("alice@contoso.com")),
@@ -28,9 +29,8 @@ async fn a_resource_gets_the_claims_that_it_asks_for_and_no_others() {
         ("auth_time", json!(NOW)),
         ("login_hint", json!("alice@contoso.com")),
         ("tenant_region_scope", json!("EU")),
-    ] {
-        assert_eq!(found[claim], value, "{claim}");
-    }
+    ];
+    assert_members(&found, values);
     let guest = sign_in_as(&kit, "bob_fabrikam.com#EXT#@contoso.com", &format!("{SCOPE} profile"), "").await.body;
     let found = claims(&guest["access_token"]);
     assert_eq!((&found["acct"], &found["upn"]), (&json!(1), &Value::Null), "a guest's name is not from here");

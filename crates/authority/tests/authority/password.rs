@@ -11,9 +11,8 @@ async fn a_user_gets_what_was_asked_for_and_consented_to() {
     let scope = format!("{} openid profile offline_access", CONTOSO.scope("Orders.Read"));
     let answer = kit.password(CONTOSO, "alice", PASSWORD, &scope).await;
     assert_eq!(answer.status, 200, "{answer:?}");
-    let members: Vec<_> = answer.body.as_object().unwrap().keys().map(String::as_str).collect();
     assert_eq!(
-        members,
+        answer.members(),
         ["access_token", "expires_in", "ext_expires_in", "id_token", "refresh_token", "scope", "token_type"]
     );
     // Everything that is granted at the resource, as recorded.

@@ -8,7 +8,7 @@ use futures_util::future::join_all;
 use serde_json::Value;
 
 use crate::crowd::{App, CONTOSO, FABRIKAM, LITWARE, SECRET, Tenant, form, start, start_on_disk};
-use crate::kit::{Answer, Kit, NOW, claims};
+use crate::kit::{Answer, EVERYTHING, Kit, NOW, claims};
 
 async fn refresh(kit: &Kit, tenant: Tenant, token: &Value, more: &[(&str, &str)]) -> Answer {
     refresh_as(kit, &tenant.token_path(), &tenant.app(App::Public), token, more).await
@@ -31,20 +31,7 @@ async fn a_refresh_answers_everything_anew_and_an_older_token_stays_usable() {
         let scope = format!("{} openid profile offline_access", CONTOSO.scope("Orders.Read"));
         let answer = refresh(&kit, CONTOSO, &token, &[("scope", &scope), ("client_info", "1")]).await;
         assert_eq!(answer.status, 200, "{round} {answer:?}");
-        let members: Vec<_> = answer.body.as_object().unwrap().keys().map(String::as_str).collect();
-        assert_eq!(
-            members,
-            [
-                "access_token",
-                "client_info",
-                "expires_in",
-                "ext_expires_in",
-                "id_token",
-                "refresh_token",
-                "scope",
-                "token_type"
-            ]
-        );
+        assert_eq!(answer.members(), EVERYTHING);
         assert_ne!(answer.body["refresh_token"], token);
         // The one before is good too, as with Entra.
         assert_eq!(refresh(&kit, CONTOSO, &token, &[]).await.status, 200);

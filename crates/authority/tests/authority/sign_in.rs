@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use crate::browser::{BOB, Browser, PASSWORD, SHOP_READS, Seen, Wishes, ask, town};
+use crate::browser::{Browser, SHOP_READS, Seen, Wishes, ask, town};
 use crate::kit::{Kit, TENANT};
+use crate::people::{BOB, PASSWORD};
 use crate::secrecy::{listen, run_alone};
 
 async fn start() -> Kit {

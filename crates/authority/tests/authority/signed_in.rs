@@ -3,15 +3,12 @@
 use countersign_directory::DirectoryFile;
 use serde_json::Value;
 
-use crate::kit::{Answer, CLIENT, Kit, OTHER_TENANT, SECRET, TENANT};
+use crate::kit::{Answer, CLIENT, Kit, OTHER_TENANT, SECRET, TENANT, claims};
+use crate::people::{ALICE, BOB, PASSWORD, ROOT};
 
 pub(crate) const NATIVE: &str = "7a0b1c2d-1f7a-4f2c-8a69-7a3f6d7d2b56";
 pub(crate) const V2_API: &str = "a5d8f9b0-0d2e-4c8a-9d43-0f0f2d4a5c21";
 pub(crate) const V1_API: &str = "a5d8f9b0-0d2e-4c8a-9d43-0f0f2d4a5c22";
-pub(crate) const ALICE: &str = "11111111-1111-4111-8111-111111111111";
-pub(crate) const BOB: &str = "22222222-2222-4222-8222-222222222222";
-pub(crate) const ROOT: &str = "33333333-3333-4333-8333-333333333333";
-pub(crate) const PASSWORD: &str = "correct horse battery";
 
 /// What differs from test to test: YAML flow mappings without their braces, and lists without their brackets.
 #[derive(Default)]
@@ -134,10 +131,25 @@ pub(crate) fn encoded(text: &str) -> String {
 }
 
 /// The names of a token's claims, in the order in which they stand.
-pub(crate) fn names(token: &Value) -> Vec<String> {
+fn names(token: &Value) -> Vec<String> {
     let text = token.as_str().unwrap().split('.').nth(1).unwrap();
     let json = countersign_token::base64url_decode_strict(text).unwrap();
     member_names(std::str::from_utf8(&json).unwrap())
+}
+
+/// Checks a token's claims: their names in the order in which they stand, and some values.
+#[track_caller]
+pub(crate) fn assert_token<const N: usize>(token: &Value, order: &str, values: [(&str, Value); N]) {
+    assert_eq!(names(token).join(" "), order);
+    assert_members(&claims(token), values);
+}
+
+/// Checks members of an object; `null` is one that is not there.
+#[track_caller]
+pub(crate) fn assert_members<const N: usize>(found: &Value, values: [(&str, Value); N]) {
+    for (name, value) in values {
+        assert_eq!(found[name], value, "{name}");
+    }
 }
 
 /// The members of a JSON object in the order in which they are written; a `Value` would sort them.

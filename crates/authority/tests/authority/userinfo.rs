@@ -60,7 +60,7 @@ async fn b91_nothing_for_anybody_elses_token() {
     let form = format!(
         "grant_type=client_credentials&client_id={}&client_secret={}&scope=https://graph.microsoft.com/.default",
         crate::browser::SHOP,
-        crate::browser::SECRET
+        crate::kit::SECRET
     );
     let app = kit.post(&format!("/{TENANT}/oauth2/v2.0/token"), &form).await.body["access_token"]
         .as_str()

@@ -76,6 +76,14 @@ impl Server {
         Self::start(authority.acceptor(&valid, name), Arc::new(answer), None).await
     }
 
+    /// As [`Server::answering`], with a TLS configuration of the test's own.
+    pub(crate) async fn accepting(
+        acceptor: TlsAcceptor,
+        answer: impl Fn(&str) -> Vec<u8> + Send + Sync + 'static,
+    ) -> Self {
+        Self::start(acceptor, Arc::new(answer), None).await
+    }
+
     /// Sends `head` and then `piece` for ever.
     pub(crate) async fn endless(authority: &Authority, head: &'static [u8], piece: &'static [u8]) -> Self {
         Self::start(authority.acceptor(&Valid::Now, "localhost"), Arc::new(|_: &str| head.to_vec()), Some(piece)).await
