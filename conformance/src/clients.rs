@@ -15,7 +15,7 @@ use tokio::process::Command;
 use crate::contoso::House;
 
 /// What a test starts.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Program {
     /// A script in `clients/python`.
     Python(&'static str),
@@ -23,6 +23,28 @@ pub enum Program {
     Node(&'static str),
     /// `clients/rust`, Microsoft's azure_identity.
     Rust,
+    /// `clients/go`, one of the two libraries in it.
+    Go(&'static str),
+    /// `clients/java`, MSAL for Java.
+    Java,
+}
+
+impl Program {
+    /// Whether it can be run here. Go and a Java with Maven are not installed by `cargo xtask environment`, only used if
+    /// they are there; what is skipped for want of them is said.
+    #[must_use]
+    pub fn is_here(self) -> bool {
+        let (made, tool) = match self {
+            Self::Go(_) => (".environment/go-clients", "Go"),
+            Self::Java => (".environment/java", "Java or Maven"),
+            _ => return true,
+        };
+        let here = crate_folder().join(made).exists();
+        if !here {
+            eprintln!("skipped: {tool} was not there when `cargo xtask environment` ran");
+        }
+        here
+    }
 }
 
 /// What became of one attempt, as the library told it.
@@ -79,6 +101,11 @@ fn installed(relative: &str) -> PathBuf {
 
 /// Runs the client with what `config` says beside `authority` and `ca`, and reads its lines.
 pub async fn run(program: Program, house: &House, config: Value) -> Vec<Outcome> {
+    run_in(program, house, config, &[]).await
+}
+
+/// The same, with more variables in its environment.
+pub async fn run_in(program: Program, house: &House, config: Value, environment: &[(&str, String)]) -> Vec<Outcome> {
     let tools = crate_folder().join(".environment/python/bin");
     let mut command = match program {
         Program::Python(script) => {
@@ -93,6 +120,19 @@ pub async fn run(program: Program, house: &House, config: Value) -> Vec<Outcome>
             command
         }
         Program::Rust => Command::new(installed(".environment/rust/debug/azure-identity-client")),
+        Program::Go(library) => {
+            let mut command = Command::new(installed(".environment/go-clients"));
+            command.arg(library);
+            command
+        }
+        Program::Java => {
+            let mut command = Command::new("java");
+            // A client's life is short: the quick compiler alone starts it in half the time.
+            command.args(["-XX:TieredStopAtLevel=1", "-Xshare:auto", "-cp"]);
+            command.arg(installed(".environment/java").join("*"));
+            command.arg(crate_folder().join("clients/java/Client.java"));
+            command
+        }
     };
     command
         .env_clear()
@@ -100,6 +140,7 @@ pub async fn run(program: Program, house: &House, config: Value) -> Vec<Outcome>
         .env("HOME", house.folder())
         .env("NODE_EXTRA_CA_CERTS", house.ca())
         .env("SSL_CERT_FILE", house.ca())
+        .envs(environment.iter().map(|(name, value)| (name, value)))
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -129,8 +170,19 @@ pub async fn run(program: Program, house: &House, config: Value) -> Vec<Outcome>
 
 /// Runs the attempts; there is one outcome for each, in order.
 pub async fn attempt(program: Program, house: &House, attempts: Vec<Value>) -> Vec<Outcome> {
+    attempt_with(program, house, json!({"attempts": attempts}), &[]).await
+}
+
+/// The same for a whole input, which has `attempts` and what else the program wants.
+pub async fn attempt_with(
+    program: Program,
+    house: &House,
+    config: Value,
+    environment: &[(&str, String)],
+) -> Vec<Outcome> {
+    let attempts = config["attempts"].as_array().unwrap();
     let names: Vec<String> = attempts.iter().map(|attempt| attempt["name"].as_str().unwrap().to_owned()).collect();
-    let outcomes = run(program, house, json!({"attempts": attempts})).await;
+    let outcomes = run_in(program, house, config, environment).await;
     let answered: Vec<&str> = outcomes.iter().map(|outcome| outcome.name.as_str()).collect();
     assert_eq!(answered, names);
     outcomes

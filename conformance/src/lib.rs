@@ -11,11 +11,16 @@
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
+    clippy::print_stderr,
     reason = "everything here is a test's scaffolding: a surprise ends it"
 )]
 
 pub mod clients;
+pub mod concierge;
 pub mod contoso;
 pub mod credentials;
+pub mod elsewhere;
+pub mod person;
+pub mod site;
 pub mod tokens;
 pub mod wire;

@@ -35,11 +35,16 @@ pub fn decode(token: &str) -> (Value, Value) {
 
 /// That this is a version 2.0 token of Contoso's daemon for `DemoResourceApp`.
 pub fn assert_demo_token(token: &str, house: &House, proof: Proof) {
+    assert_demo_token_of(token, house.origin(), proof);
+}
+
+/// The same, of the authority under this origin.
+pub fn assert_demo_token_of(token: &str, origin: &str, proof: Proof) {
     let (header, claims) = decode(token);
     assert_eq!(header["typ"], "JWT");
     assert_eq!(header["alg"], "RS256");
     assert_eq!(claims["ver"], "2.0");
-    assert_eq!(claims["iss"], format!("{}/{TENANT}/v2.0", house.origin()));
+    assert_eq!(claims["iss"], format!("{origin}/{TENANT}/v2.0"));
     assert_eq!(claims["aud"], RESOURCE);
     assert_eq!(claims["tid"], TENANT);
     assert_eq!(claims["azp"], CLIENT);

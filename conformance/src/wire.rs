@@ -1,6 +1,7 @@
 //! HTTP/1.1 written by hand over TLS, for requests that no client library would send.
 
 use std::fmt::Write as _;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -107,6 +108,17 @@ pub async fn request(house: &House, method: &str, target: &str, headers: &str, b
     answer.unwrap_or_else(|| panic!("{method} {target}: closed without an answer"))
 }
 
+/// A GET in the clear, for what is served on loopback only.
+pub async fn get_plain(address: SocketAddr, target: &str, headers: &str) -> Answer {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let head = format!("GET {target} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n{headers}\r\n");
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut bytes = Vec::new();
+    let reading = stream.read_to_end(&mut bytes);
+    tokio::time::timeout(PATIENCE, reading).await.expect("the server neither answered nor closed").unwrap();
+    parse(&bytes).unwrap_or_else(|| panic!("{target}: closed without an answer"))
+}
+
 /// A GET.
 pub async fn get(house: &House, target: &str) -> Answer {
     request(house, "GET", target, "", b"").await
@@ -129,7 +141,9 @@ pub fn form(fields: &[(&str, &str)]) -> String {
     pairs.join("&")
 }
 
-fn escape(text: &str) -> String {
+/// Percent-encoding of everything that is no letter and no digit.
+#[must_use]
+pub fn escape(text: &str) -> String {
     text.bytes().fold(String::new(), |mut escaped, byte| {
         if byte.is_ascii_alphanumeric() {
             escaped.push(char::from(byte));

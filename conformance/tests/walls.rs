@@ -21,8 +21,9 @@ impl Copy {
             fs::copy(root.join(file), copy.path(file)).unwrap();
         }
         let rooms = fs::read_dir(root.join("crates")).unwrap().map(|room| room.unwrap().file_name());
-        let packages =
-            rooms.map(|room| Path::new("crates").join(room)).chain(["conformance", "examples", "xtask"].map(PathBuf::from));
+        let packages = rooms
+            .map(|room| Path::new("crates").join(room))
+            .chain(["conformance", "examples", "xtask"].map(PathBuf::from));
         for package in packages.filter(|package| root.join(package).join("Cargo.toml").is_file()) {
             for targets in ["src", "src/bin", "benches"] {
                 let Ok(files) = fs::read_dir(root.join(&package).join(targets)) else { continue };

@@ -11,6 +11,10 @@ Each attempt gives one line, in order: ``{"name", "token"}``, or ``{"name", "exc
 import json
 import re
 import sys
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
 
 sys.dont_write_bytecode = True
 
@@ -53,3 +57,47 @@ def report_failure(name, error, answer=None):
         inner_codes=codes_in("\n".join(chain[1:])),
         error=(answer or {}).get("error"),
     )
+
+
+# What follows is for the scripts in which a person takes part; ``person`` in the input is the address of the server that
+# plays one (``src/concierge.rs``).
+
+
+def ask(config, route, **wish):
+    """Asks the person to do something."""
+    request = urllib.request.Request(
+        config["person"] + route, json.dumps(wish).encode(), {"Content-Type": "application/json"}
+    )
+    try:
+        with urllib.request.urlopen(request) as answer:
+            return json.load(answer)
+    except urllib.error.HTTPError as error:
+        raise RuntimeError(f"{route}: {error.read().decode()}") from error
+
+
+def parameters_of(location):
+    """The parameters of an address, from its query or its fragment."""
+    parts = urllib.parse.urlsplit(location)
+    return dict(urllib.parse.parse_qsl(parts.query or parts.fragment))
+
+
+_machine = time.time
+
+
+def let_time_pass(config, seconds):
+    """Moves the authority's clock and this process's own; a library cannot tell it from waiting."""
+    ask(config, "/advance", seconds=seconds)
+    before = time.time() - _machine()
+    time.time = lambda: _machine() + before + seconds
+
+
+def each(flows):
+    """Runs every attempt by the function that ``flows`` has for its ``flow``; that answers the outcome's members."""
+    config = run()
+    for attempt in config["attempts"]:
+        try:
+            report(attempt["name"], **flows[attempt["flow"]](config, attempt))
+        except Refused as refused:
+            report_failure(attempt["name"], refused, refused.answer)
+        except Exception as error:
+            report_failure(attempt["name"], error)

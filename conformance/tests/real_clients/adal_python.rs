@@ -1,12 +1,14 @@
 //! ADAL for Python, on the v1.0 endpoint.
 
 use countersign_conformance::clients::{Program, attempt};
-use countersign_conformance::contoso::{House, LEGACY, LEGACY_URI, RESOURCE, SECRET};
+use countersign_conformance::contoso::{CLIENT, CLIENT_CALLBACK, House, LEGACY, LEGACY_URI, RESOURCE, SECRET, TENANT};
 use countersign_conformance::credentials::REGISTERED;
 use countersign_conformance::tokens::{Proof, assert_demo_token, assert_legacy_token, decode};
+use countersign_conformance::wire::escape;
 use serde_json::json;
 
 use crate::attempts::{assert_codes, attempts_of, good_secrets, refusals, secret, to, usual};
+use crate::flows::{Scene, authorization_code, succeed, tool, with};
 
 const ADAL: Program = Program::Python("adal_client.py");
 
@@ -50,4 +52,21 @@ async fn surfaces_the_codes() {
     let house = House::open().await;
     let refusals = refusals("thumbprint");
     assert_codes(&attempt(ADAL, &house, attempts_of(&refusals)).await, &refusals);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn signs_people_in_on_the_v1_endpoint_and_refreshes() {
+    let scene = Scene::open().await;
+    let code = with(authorization_code("code", &secret(SECRET)), "resource", LEGACY_URI);
+    let url = format!(
+        "{}/{TENANT}/oauth2/authorize?response_type=code&client_id={CLIENT}&redirect_uri={}&resource={}",
+        scene.house.origin(),
+        escape(CLIENT_CALLBACK),
+        escape(LEGACY_URI),
+    );
+    let attempts = vec![tool("password"), with(code, "url", &url), tool("device_code")];
+    for outcome in succeed(Program::Python("adal_flows.py"), &scene, attempts).await {
+        assert_eq!(decode(outcome.token()).1["ver"], "1.0", "{}", outcome.name);
+        assert_eq!(outcome.text("resource"), LEGACY_URI);
+    }
 }

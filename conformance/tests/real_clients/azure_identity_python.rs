@@ -7,6 +7,7 @@ use countersign_conformance::credentials::REGISTERED;
 use countersign_conformance::tokens::{Proof, assert_demo_token};
 
 use crate::attempts::{assert_codes, attempts_of, but, good_secrets, refusals, usual, without};
+use crate::flows::{Scene, succeed, usual_attempts, with, without_codes_by_certificate, without_passwords};
 
 const SYNC: Program = Program::Python("azure_identity_client.py");
 const AIO: Program = Program::Python("azure_identity_aio_client.py");
@@ -72,4 +73,17 @@ async fn asynchronous_surfaces_the_codes() {
     let house = House::open().await;
     let refusals = refusals("thumbprint");
     assert_codes(&attempt(AIO, &house, attempts_of(&refusals)).await, &refusals);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn azure_identity_for_python_does_every_flow_and_renews_silently() {
+    let scene = Scene::open().await;
+    // MSAL asks for the user's realm at port 443, whatever the authority's port is: see the stand-in's tests for passwords.
+    let mut attempts = without_codes_by_certificate(without_passwords(
+        usual_attempts(&scene, Program::Python("azure_identity_flows.py"), "thumbprint").await,
+    ));
+    for attempt in attempts.iter_mut().filter(|attempt| attempt["flow"] == "authorization_code") {
+        *attempt = with(attempt.take(), "url", &scene.sign_in_url());
+    }
+    succeed(Program::Python("azure_identity_flows.py"), &scene, attempts).await;
 }

@@ -5,8 +5,16 @@
 
 mod adal_python;
 mod attempts;
+mod authlib;
+mod azure_identity_node;
 mod azure_identity_python;
 mod azure_identity_rust;
+mod flows;
+mod go;
+mod java;
+mod managed_identity;
 mod msal_node;
 mod msal_python;
+mod openid_client;
+mod stand_in;
 mod validators;

@@ -4,8 +4,10 @@ use countersign_conformance::clients::{Program, attempt};
 use countersign_conformance::contoso::{House, LEGACY_URI, SECRET};
 use countersign_conformance::credentials::REGISTERED;
 use countersign_conformance::tokens::{Proof, assert_demo_token, assert_legacy_token};
+use serde_json::json;
 
 use crate::attempts::{assert_codes, attempts_of, good_secrets, refusals, secret, to, usual, without};
+use crate::flows::{Scene, authorization_code, client_credentials, refresh_token, succeed, tool, usual_attempts};
 
 const MSAL: Program = Program::Node("msal_client.mjs");
 
@@ -57,4 +59,27 @@ async fn finds_an_unknown_tenant_by_its_metadata() {
     let (mut unknown, _) = refusals("sha256").pop().unwrap();
     unknown["credential"] = secret(SECRET);
     assert_eq!(attempt(MSAL, &house, vec![unknown]).await[0].text("error"), "endpoints_resolution_error");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn msal_for_node_does_every_flow_and_renews_silently() {
+    let scene = Scene::open().await;
+    let mut attempts = usual_attempts(&scene, Program::Node("msal_flows.mjs"), "sha256").await;
+    attempts.insert(0, refresh_token(&scene.refresh_token().await));
+    succeed(Program::Node("msal_flows.mjs"), &scene, attempts).await;
+}
+
+/// MSAL keeps to what a strict tenant demands: PKCE, the newest refresh token, an assertion for each request.
+#[tokio::test(flavor = "multi_thread")]
+async fn msal_is_at_home_in_a_strict_tenant() {
+    for program in [Program::Node("msal_flows.mjs"), Program::Python("msal_flows.py")] {
+        let scene = Scene::strict().await;
+        let (certificate, secret) = (REGISTERED.credential("sha256"), json!({"secret": SECRET}));
+        let attempts = vec![
+            client_credentials("certificate", &certificate),
+            authorization_code("code", &secret),
+            tool("device_code"),
+        ];
+        succeed(program, &scene, attempts).await;
+    }
 }

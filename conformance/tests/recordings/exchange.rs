@@ -30,6 +30,10 @@ impl Exchange {
         self.0["client_auth"].as_str().unwrap_or_default()
     }
 
+    pub(crate) fn grant(&self) -> &str {
+        self.0["grant"].as_str().unwrap_or_default()
+    }
+
     /// Whether it is of this grant.
     pub(crate) fn is(&self, grant: &str) -> bool {
         self.0["grant"] == grant
@@ -78,6 +82,10 @@ impl Exchange {
         let headers = self.0["response"]["headers"].as_object();
         let pairs = headers.into_iter().flatten();
         pairs.filter_map(|(name, value)| Some((name.to_ascii_lowercase(), value.as_str()?.to_owned()))).collect()
+    }
+
+    pub(crate) fn id_token(&self) -> &Value {
+        &self.0["jwts"]["id_token"]
     }
 
     pub(crate) fn access_token(&self) -> &Value {

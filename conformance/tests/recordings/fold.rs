@@ -17,6 +17,15 @@ pub(crate) fn text(text: &str, origin: &str) -> String {
     folded.replace("# #Z", "#")
 }
 
+/// The fields of `x-ms-clitelem`; the fourth is a time that depends on the moment.
+pub(crate) fn telemetry(value: &str) -> String {
+    let fields: Vec<&str> = value.split(',').collect();
+    match fields[..] {
+        [version, code, subcode, _, rest] => format!("{version},{code},{subcode},,{rest}"),
+        _ => value.to_owned(),
+    }
+}
+
 /// One word, with the ids and times in it folded.
 fn word(word: &str) -> String {
     let mut folded = String::with_capacity(word.len());
@@ -45,6 +54,7 @@ fn foldable(text: &str) -> Option<usize> {
         (long_enough && text.bytes().zip(shape.bytes()).all(fits)).then_some(shape.len())
     };
     shaped("hhhhhhhh-hhhh-hhhh-hhhh-hhhhhhhhhhhh")
+        .or_else(|| shaped("dddd-dd-ddTdd:dd:dd.dddddddZ"))
         .or_else(|| shaped("hhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhh"))
         .or_else(|| shaped("dddd-dd-dd"))
         .or_else(|| shaped("dd:dd:dd"))

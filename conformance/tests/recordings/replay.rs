@@ -1,9 +1,16 @@
 //! Sending a recorded request again, with Contoso's names in place of the recorded ones.
+//!
+//! Applications that ask for themselves are here, people in [`people`], Graph in [`graph`].
+
+mod graph;
+mod managed_identity;
+mod people;
+mod stage;
 
 use std::fmt::Write as _;
 
 use countersign_conformance::contoso::{
-    CLIENT, CLIENT_URI, House, NO_RESOURCE_URI, NO_TENANT, RESOURCE_URI, SECRET, TENANT, WRONG_SECRET,
+    ALICE, CLIENT, CLIENT_URI, House, NO_RESOURCE_URI, NO_TENANT, RESOURCE_URI, SECRET, TENANT, WRONG_SECRET,
 };
 use countersign_conformance::credentials::{Identity, REGISTERED, STRANGER};
 use countersign_conformance::wire::{Answer, form, post_form, request};
@@ -12,18 +19,31 @@ use countersign_token::{
     SystemRandomness,
 };
 
+pub(crate) use stage::Stage;
+
 use crate::exchange::Exchange;
 
 const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
 /// The answer to the exchange's request, or why it cannot be asked.
-pub(crate) async fn replay(house: &House, exchange: &Exchange) -> Result<Answer, &'static str> {
+pub(crate) async fn replay(stage: &Stage, exchange: &Exchange) -> Result<Answer, &'static str> {
+    let house = &stage.house;
     if exchange.status().is_none() {
         return Err("no response was recorded, only a token's claims");
     }
     match exchange.topic() {
-        "token" => token(house, exchange).await,
+        "token" if exchange.is("client_credentials") || exchange.is("no_such_grant") => token(stage, exchange).await,
+        "token" => people::token(stage, exchange).await,
+        "devicecode" => Ok(people::device_code(stage, exchange).await),
+        "challenge" => graph::challenge(stage, exchange).await,
+        "imds" | "appservice" => managed_identity::lent(stage, exchange).await,
         "instance" => Ok(instance(house, exchange).await),
+        "userrealm" => {
+            // The recorders put many a name in place of one that the service knew.
+            let target = format!("/common/userrealm/{ALICE}?{}", exchange.query());
+            let target = target.replace("contoso.com", "contoso.onmicrosoft.com");
+            Ok(request(house, "GET", &target, &headers(exchange), b"").await)
+        }
         _ => {
             let path = exchange.path().replacen(segment(exchange.path()), tenant(exchange), 1);
             Ok(request(house, "GET", &path, &headers(exchange), b"").await)
@@ -72,14 +92,8 @@ async fn instance(house: &House, exchange: &Exchange) -> Answer {
     request(house, "GET", &target, &headers(exchange), b"").await
 }
 
-async fn token(house: &House, exchange: &Exchange) -> Result<Answer, &'static str> {
-    if !exchange.is("client_credentials") && !exchange.is("no_such_grant") {
-        return Err("a grant that the authority does not have yet");
-    }
-    let federated = exchange.client_auth() == "assertion:federated";
-    if federated && exchange.outcome() == "ok" {
-        return Err("federated credentials, which the authority does not have yet");
-    }
+async fn token(stage: &Stage, exchange: &Exchange) -> Result<Answer, &'static str> {
+    let house = &stage.house;
     let path = exchange.path().replacen(segment(exchange.path()), tenant(exchange), 1);
     let scope = match exchange.outcome() {
         "AADSTS500011" => format!("{NO_RESOURCE_URI}/.default"),
@@ -88,6 +102,7 @@ async fn token(house: &House, exchange: &Exchange) -> Result<Answer, &'static st
     let assertion = match (exchange.client_auth(), exchange.outcome()) {
         ("assertion:certificate", "AADSTS700027") => assertion(house, &STRANGER, &path),
         ("assertion:certificate", _) => assertion(house, &REGISTERED, &path),
+        ("assertion:federated", "ok") => stage.elsewhere.assertion().to_owned(),
         // The recorder's own stand-in was sent, and refused for what it is.
         ("assertion:federated", _) => "client_assertion".to_owned(),
         _ => String::new(),
