@@ -6,7 +6,10 @@ mod support;
 use std::process::Command;
 
 use secrecy::ExposeSecret;
-use support::town::{DAEMON, IDENTITY, NAMED, PFX_PASSWORD, SECRET, TENANT, Town, assert_refused, claims, document};
+use support::town::{
+    ALICE, DAEMON, IDENTITY, NAMED, PASSWORD, PFX_PASSWORD, SECRET, TENANT, TOOL, Town, assert_refused, claims,
+    document,
+};
 use support::{countersign, run_command};
 
 const ORDERS: [&str; 2] = ["--scope", "api://orders/.default"];
@@ -138,6 +141,17 @@ fn the_environments_chain_is_that_of_azures_libraries() {
     let certificate =
         [("AZURE_CLIENT_CERTIFICATE_PATH", pfx.as_str()), ("AZURE_CLIENT_CERTIFICATE_PASSWORD", PFX_PASSWORD)];
     assert_eq!(with(&certificate)["azpacr"], "2");
+    // The third choice, deprecated: a user of a public client.
+    let user = [
+        ("AZURE_AUTHORITY_HOST", town.authority.host().origin()),
+        ("AZURE_TENANT_ID", TENANT),
+        ("AZURE_CLIENT_ID", TOOL),
+        ("AZURE_USERNAME", ALICE),
+        ("AZURE_PASSWORD", PASSWORD),
+    ];
+    let mut command = countersign(&["token", "--json", "--environment", "--scope", "api://middle/access_as_user"]);
+    let got = document(&run_command(command.env("COUNTERSIGN_CA", town.path("ca.pem")).envs(user)));
+    assert_eq!(claims(got["access_token"].as_str().unwrap())["azpacr"], "0");
     // Without a credential the managed identity is meant.
     let got = document(&run_command(&mut environment(&town, &[], &[("AZURE_POD_IDENTITY_AUTHORITY_HOST", &imds)])));
     assert_eq!(claims(got["access_token"].as_str().unwrap())["azp"], IDENTITY);

@@ -71,8 +71,8 @@ pub(crate) struct Acquisition {
     )]
     managed_identity: Option<Option<UserAssigned>>,
 
-    /// Take everything from the AZURE_* variables as Azure's own libraries do: secret, certificate, federated token, or
-    /// else the managed identity
+    /// Take everything from the AZURE_* variables as Azure's own libraries do: secret, certificate, user, federated
+    /// token, or else the managed identity
     #[arg(
         long,
         conflicts_with_all = [
@@ -136,6 +136,10 @@ impl Acquisition {
                 EnvironmentCredential::Application(builder) => {
                     let builder = builder.endpoint_version(version).transport(Arc::clone(&transport));
                     self.application(builder, self.grant()?)?
+                }
+                EnvironmentCredential::User { application, username, password } if self.on_behalf_of.is_none() => {
+                    let builder = application.endpoint_version(version).transport(Arc::clone(&transport));
+                    self.application(builder, Grant::Password { username, password })?
                 }
                 EnvironmentCredential::ManagedIdentity(builder) => {
                     self.refuse_what_no_managed_identity_can()?;
