@@ -309,3 +309,30 @@ fn a_directory_in_postgresql_outlives_the_process() {
     let second = Stage::start(&arguments);
     assert_eq!(second.token("secret.txt", &["--scope", "api://orders/.default"]).status, 0);
 }
+
+#[test]
+fn entras_own_names_lead_here_through_the_proxy_and_no_others() {
+    use std::io::{Read, Write};
+    use std::net::TcpStream;
+
+    let stage = Stage::start(&["--stand-in", "login.microsoftonline.com", "--stand-in", "graph.microsoft.com"]);
+    let proxy = stage.text("proxy").strip_prefix("http://").unwrap().to_owned();
+    let connect = |target: &str| {
+        let mut stream = TcpStream::connect(&proxy).unwrap();
+        write!(stream, "CONNECT {target}:443 HTTP/1.1\r\nHost: {target}:443\r\n\r\n").unwrap();
+        let mut answer = [0; 12];
+        stream.read_exact(&mut answer).unwrap();
+        String::from_utf8(answer.to_vec()).unwrap()
+    };
+    assert_eq!(connect("login.microsoftonline.com"), "HTTP/1.1 200");
+    assert_eq!(connect("graph.microsoft.com"), "HTTP/1.1 200");
+    assert_eq!(connect("example.com"), "HTTP/1.1 403");
+    let elsewhere = run(&["authority", "--stand-in", "example.com"]);
+    assert_eq!(elsewhere.status, 2);
+    assert!(elsewhere.stderr.contains("not a host that can be stood in for"), "{}", elsewhere.stderr);
+    // For loopback only.
+    let everywhere =
+        run(&["authority", "--listen", "0.0.0.0:0", "--ephemeral", "--stand-in", "login.microsoftonline.com"]);
+    assert_ne!(everywhere.status, 0);
+    assert!(everywhere.stderr.contains("not on loopback"), "{}", everywhere.stderr);
+}
