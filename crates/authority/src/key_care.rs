@@ -80,7 +80,8 @@ pub(crate) async fn care<D: Directory>(
     }
 }
 
-/// One look: ends the keys that a schedule has replaced, makes the next one of every owner who has none.
+/// One look: ends the keys that a schedule has replaced, makes the next one of every owner who has none, and sweeps the
+/// ledger.
 pub(crate) async fn look<D: Directory>(core: &Core<D>, making: &mut KeysInTheMaking) -> Result<(), StartError> {
     until_settled(|| core.keys.tidy()).await?;
     for owner in core.keys.without_next().await? {
@@ -88,7 +89,8 @@ pub(crate) async fn look<D: Directory>(core: &Core<D>, making: &mut KeysInTheMak
         let key = making.next(&*core.clock).await?;
         until_settled(|| core.keys.add_next(owner, &key)).await?;
     }
-    Ok(())
+    // What was settled long ago is forgotten, or whoever asks without proving anything would fill the disk.
+    Ok(core.registry.directory().sweep(core.clock.now()).await?)
 }
 
 /// Lets every owner's next key sign from now on, and makes the one after it. Answers the `kid` that signs for the first

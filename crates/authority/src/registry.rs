@@ -17,6 +17,9 @@ use countersign_protocol::TenantSegment;
 use countersign_token::{Certificate, ClientId, ObjectId, TenantId};
 use quick_cache::sync::Cache;
 
+/// The longest sign-in name that is looked for, in bytes.
+const MAX_NAME_BYTES: usize = 320;
+
 /// How many answers of each kind are remembered.
 const ROOM: usize = 10_000;
 
@@ -222,6 +225,10 @@ impl<D: Directory> Registry<D> {
 
     /// The user with this sign-in name, whatever its case.
     pub(crate) async fn user_named(&self, tenant: TenantId, name: &str) -> Result<Option<Arc<User>>, StoreError> {
+        // Longer names are nobody's (RFC 5321 §4.5.3.1), and would take the cache's room.
+        if name.len() > MAX_NAME_BYTES {
+            return Ok(None);
+        }
         let key = (tenant, name.to_lowercase().into_boxed_str());
         recall(&self.directory, &self.names, key, |mut tx| async move { tx.user_by_principal_name(tenant, name).await })
             .await

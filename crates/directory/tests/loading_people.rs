@@ -194,3 +194,25 @@ async fn the_documented_file_is_loaded_without_a_warning() {
     assert_eq!((report.users, report.groups, report.applications), (1, 1, 3));
     assert_eq!((report.app_role_assignments, report.permission_grants), (2, 1));
 }
+
+#[tokio::test]
+async fn b48_a_new_password_ends_what_the_old_one_opened() {
+    let bench = Bench::new().await;
+    let file = |password: &str| {
+        format!(
+            "tenants:\n- tenantId: 6babcaad-604b-40ac-a9d7-9fd97c0b779f\n  displayName: Contoso\n  \
+             users: [{{userPrincipalName: alice@contoso.com, password: {password}}}]\n"
+        )
+    };
+    let valid_from = async || {
+        let mut tx = bench.directory.begin().await.unwrap();
+        tx.user_by_principal_name(tenant(), "alice@contoso.com").await.unwrap().unwrap().tokens_valid_from
+    };
+    bench.load(&file("correct-horse")).await.unwrap();
+    let first = valid_from().await;
+    bench.load(&file("correct-horse")).await.unwrap();
+    assert_eq!(valid_from().await, first, "the same password changes nothing");
+    bench.load(&file("battery-staple")).await.unwrap();
+    assert_eq!(valid_from().await, NOW);
+    assert_ne!(first, NOW);
+}

@@ -83,7 +83,8 @@ fn is_public_v6(ip: Ipv6Addr) -> bool {
     // An IPv4 address in disguise is judged as what it is: mapped, NAT64, 6to4.
     let [.., g, h] = ip.segments();
     let tail = || Ipv4Addr::from((u32::from(g) << 16) | u32::from(h));
-    if ip.to_ipv4_mapped().is_some() || (a == 0x64 && b == 0xff9b) {
+    let translated = ip.segments()[..6] == [0x64, 0xff9b, 0, 0, 0, 0];
+    if ip.to_ipv4_mapped().is_some() || translated {
         return is_public_v4(tail());
     }
     if a == 0x2002 {

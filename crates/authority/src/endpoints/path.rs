@@ -6,6 +6,7 @@
 
 use axum::extract::Request;
 use http::Uri;
+use http::uri::PathAndQuery;
 
 /// Rewrites the request's path. The query keeps its case.
 pub(super) fn canonical(mut request: Request) -> Request {
@@ -22,9 +23,11 @@ pub(super) fn canonical(mut request: Request) -> Request {
             rewritten.push('?');
             rewritten.push_str(query);
         }
-        if let Ok(uri) = rewritten.parse::<Uri>() {
-            *request.uri_mut() = uri;
-        }
+        // Scheme and authority stay: an HTTP/2 request says there whom it asks.
+        let mut parts = std::mem::take(request.uri_mut()).into_parts();
+        let before = parts.path_and_query.take();
+        parts.path_and_query = PathAndQuery::try_from(rewritten).ok().or(before);
+        *request.uri_mut() = Uri::from_parts(parts).unwrap_or_default();
     }
     request
 }
@@ -45,5 +48,6 @@ mod tests {
         assert_eq!(rewritten("//a///b"), "/a/b");
         assert_eq!(rewritten("/a/%2E%2e/b"), "/a/%2e%2e/b");
         assert_eq!(rewritten("/plain?A"), "/plain?A");
+        assert_eq!(rewritten("https://Host:1//A"), "https://Host:1/a");
     }
 }

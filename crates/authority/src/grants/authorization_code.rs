@@ -45,6 +45,7 @@ pub(crate) async fn grant<D: Directory>(core: &Core<D>, call: &TokenCall<'_>) ->
     refuse_other_redirect_uri(form.redirect_uri.as_deref(), &code)?;
     let verification = verification(form.code_verifier.as_ref(), &code, &tenant)?;
     if now.as_unix_seconds() >= code.expires {
+        end_if_spent(core, &tenant, &code).await?;
         return Err(Refused::new(AadSts::GRANT_EXPIRED));
     }
     let (scope, resource) = (code.scope.as_deref(), code.resource.as_deref());
@@ -106,6 +107,19 @@ fn verification<'a>(
     }
 }
 
+fn spent_digest<D: Directory>(core: &Core<D>, code: &AuthorizationCode) -> [u8; 32] {
+    digest(&core.vault, "authorization code", &code.id.to_string())
+}
+
+/// Of an expired code: was it redeemed, then somebody has sent it twice, and in a strict tenant that ends what it gave.
+async fn end_if_spent<D: Directory>(core: &Core<D>, tenant: &Tenant, code: &AuthorizationCode) -> Result<(), Refused> {
+    let ledger = core.registry.directory();
+    if tenant.strict && ledger.is_spent(Purpose::AuthorizationCode, &spent_digest(core, code)).await? {
+        ledger.end_family(code.id).await?;
+    }
+    Ok(())
+}
+
 /// Spends the code: one of any number of redemptions goes on (pitfalls B22, B23).
 async fn spend<D: Directory>(
     core: &Core<D>,
@@ -118,7 +132,7 @@ async fn spend<D: Directory>(
         // Before the code is spent: whoever loses the race finds the winner's family and ends it.
         start_family(core, tenant, code.id, now.plus(REFRESH_LIFE)).await?;
     }
-    let spent = digest(&core.vault, "authorization code", &code.id.to_string());
+    let spent = spent_digest(core, code);
     let until = Timestamp::from_unix_seconds(code.expires);
     if ledger.spend(Purpose::AuthorizationCode, &spent, until).await? {
         return Ok(());

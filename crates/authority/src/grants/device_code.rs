@@ -135,12 +135,17 @@ pub(crate) async fn start<D: Directory>(
         claims: form.claims.clone(),
     };
     let unsealed = || Refused::transient("a device code does not seal");
+    let sealed = request.seal(&core.vault, &*core.randomness).ok_or_else(unsealed)?;
+    // What could never be opened again is not kept: whoever starts a flow has proven nothing yet.
+    if DeviceRequest::open(&sealed, &core.vault).is_none() {
+        return Err(Refused::new(AadSts::MALFORMED_REQUEST).because("the request is too long for a device code"));
+    }
     let mut row = DeviceCodeRow {
         device_digest: device_digest(core, &code),
         user_code: String::new(),
         tenant,
         client_id: client,
-        request: request.seal(&core.vault, &*core.randomness).ok_or_else(unsealed)?.into_bytes(),
+        request: sealed.into_bytes(),
         created: now,
         expires_at: now.plus(LIFE),
     };

@@ -8,12 +8,14 @@
 //! one count per account however it is spelled (pitfalls B87), and the same for names that nobody has.
 
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use countersign_directory::{Argon2id, Directory, PasswordHash, PasswordHasher, SignInStanding, Tenant, User};
 use countersign_protocol::AadSts;
 use countersign_token::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::time::timeout;
 
 use super::digest::digest;
 use crate::core::Core;
@@ -22,8 +24,8 @@ use crate::refused::Refused;
 /// So many passwords are hashed at a time. Each takes 19 MiB and a core for some hundredths of a second.
 static HASHING: Semaphore = Semaphore::const_new(2);
 
-/// Longer names are nobody's (RFC 5321 §4.5.3.1), in bytes.
-const MAX_NAME_BYTES: usize = 320;
+/// How long a password waits for its turn, so that a crowd of guesses costs its senders an answer and nobody a minute.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// The hash of a random text that nobody knows, made at the process's first check, whoever that is for.
 static NOBODYS_HASH: OnceLock<PasswordHash> = OnceLock::new();
@@ -43,12 +45,17 @@ pub(crate) async fn check_password<D: Directory>(
 ) -> Result<Arc<User>, Refused> {
     let account = account_digest(core, login);
     let ledger = core.registry.directory();
-    // A permit before the question: of many guesses at once, only so many can have asked before one was counted.
-    let permit = HASHING.acquire().await.map_err(|_| Refused::transient("nobody hashes any more"))?;
+    // Names that are locked do not even queue.
     if let SignInStanding::Locked { .. } = ledger.sign_in_standing(tenant.id, &account, now).await? {
         return Err(Refused::new(AadSts::ACCOUNT_LOCKED));
     }
-    let user = if login.len() > MAX_NAME_BYTES { None } else { core.registry.user_named(tenant.id, login).await? };
+    // A permit before the question: of many guesses at once, only so many can have asked before one was counted.
+    let permit = timeout(PATIENCE, HASHING.acquire()).await;
+    let permit = permit.ok().and_then(Result::ok).ok_or_else(|| Refused::transient("too many passwords at once"))?;
+    if let SignInStanding::Locked { .. } = ledger.sign_in_standing(tenant.id, &account, now).await? {
+        return Err(Refused::new(AadSts::ACCOUNT_LOCKED));
+    }
+    let user = core.registry.user_named(tenant.id, login).await?;
     let (right, _permit) = verify(core, user.as_deref(), password, permit).await?;
     let refused = match user {
         Some(user) if right => {

@@ -27,7 +27,7 @@ use super::visit::Visit;
 use crate::core::Core;
 use crate::grants::consent::{Extent, MissingConsent, asked_consent, consent_required};
 use crate::grants::digest::digest;
-use crate::pages::{self, ConsentView, NeedApprovalView, Permission};
+use crate::pages::{self, AdminConsentView, ConsentView, NeedApprovalView, Permission};
 use crate::refused::Refused;
 use crate::registry::Resource;
 
@@ -77,7 +77,7 @@ pub(super) async fn settle<D: Directory>(
     if wish.demand == Demand::Silent {
         return Err(consent_required(AadSts::CONSENT_REQUIRED_AT_AUTHORIZE, &standing.client));
     }
-    Ok(Outcome::Page(Box::new(ask(visit, flow, wish, account, &list, request.prompt))))
+    Ok(Outcome::Page(Box::new(ask(visit, flow, wish, account, standing, &list, request.prompt))))
 }
 
 async fn asked<D: Directory>(
@@ -87,8 +87,8 @@ async fn asked<D: Directory>(
     standing: &Standing,
     extent: Extent,
 ) -> Result<Vec<MissingConsent>, Refused> {
-    // A v1.0 request without a resource wants to know who signs in and nothing else.
-    if request.wanted.default && request.wanted.resource.is_none() {
+    // A v1.0 request without a resource wants to know who signs in and nothing else; at v2.0 it means Microsoft Graph.
+    if request.wanted.default && request.wanted.resource.is_none() && !request.wanted.is_microsoft_graph() {
         return Ok(Vec::new());
     }
     let (client, principal, wanted) = (&standing.client, &standing.principal, request.wanted);
@@ -101,19 +101,32 @@ async fn asked<D: Directory>(
     }
 }
 
+/// Whether accepting would bring an application into a tenant in which people may not consent, whatever it asks for.
+fn brings_in(account: &Account, standing: &Standing) -> bool {
+    !standing.installed && !account.tenant.user_consent_allowed
+}
+
 /// The page that asks, or the one that says who must be asked.
 fn ask<D: Directory>(
     visit: &Visit<'_, D>,
     flow: &mut Flow,
     wish: &Wish<'_>,
     account: &Account,
+    standing: &Standing,
     list: &[MissingConsent],
     prompt: Option<Prompt>,
 ) -> Response {
     flow.progress.shown = Some(Shown { user: account.object_id(), permissions: names(visit.core, list) });
     let lines = lines(list, account.user.is_administrator);
     let shown: Vec<Permission<'_>> = lines.iter().map(Line::view).collect();
-    let administrators_only = prompt == Some(Prompt::AdminConsent) || lines.iter().any(|line| line.admin_only);
+    let for_everybody = prompt == Some(Prompt::AdminConsent);
+    let administrators_only = for_everybody || brings_in(account, standing) || lines.iter().any(|line| line.admin_only);
+    if for_everybody && account.user.is_administrator {
+        // The page that says that it is for everybody: what is granted is what was read.
+        return visit.ask(flow, Page::Consent, wish, |step| {
+            pages::admin_consent(&AdminConsentView { step, account: account.view(), permissions: &shown })
+        });
+    }
     if administrators_only && !account.user.is_administrator {
         return visit.ask(flow, Page::NeedApproval, wish, |step| {
             pages::need_approval(&NeedApprovalView { step, account: account.view(), permissions: &shown })
@@ -149,7 +162,8 @@ pub(super) async fn take<D: Directory>(
     let list = asked(visit, request, account, standing, extent).await?;
     let within = names(visit.core, &list).iter().all(|name| shown.permissions.contains(name));
     let may = account.user.is_administrator
-        || !list.iter().flat_map(|entry| &entry.scopes).any(|scope| scope.needs_administrator);
+        || !(brings_in(account, standing)
+            || list.iter().flat_map(|entry| &entry.scopes).any(|scope| scope.needs_administrator));
     if shown.user != account.object_id() || !within || !may {
         // Shown anew, to whoever sits there now.
         return Ok(Decision::GoOn);

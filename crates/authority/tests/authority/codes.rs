@@ -141,6 +141,25 @@ async fn b22_a_code_is_redeemed_once() {
 }
 
 #[tokio::test]
+async fn b22_a_strict_tenant_notices_a_replay_after_the_codes_end_too() {
+    let town = Town::start().await;
+    let payload = with_challenge(code(LITWARE, App::Web));
+    let first = town.redeem(LITWARE, App::Web, &payload, &[("code_verifier", VERIFIER)]).await;
+    assert_eq!(first.status, 200, "{first:?}");
+    town.kit.clock.advance(std::time::Duration::from_secs(3_600));
+    let again = town.redeem(LITWARE, App::Web, &payload, &[("code_verifier", VERIFIER)]).await;
+    assert_eq!(again.refusal(), (400, "invalid_grant", 70_008), "{again:?}");
+    let parameters = [
+        ("grant_type", "refresh_token"),
+        ("client_id", &LITWARE.app(App::Web)),
+        ("client_secret", SECRET),
+        ("refresh_token", first.body["refresh_token"].as_str().unwrap()),
+    ];
+    let refreshed = town.kit.post(&LITWARE.token_path(), &form(&parameters)).await;
+    assert_eq!(refreshed.status, 400, "{refreshed:?}");
+}
+
+#[tokio::test]
 async fn b23_of_eight_redemptions_at_once_one_wins() {
     let town = Town::start().await;
     for tenant in [CONTOSO, LITWARE] {

@@ -277,3 +277,44 @@ async fn a_client_and_the_api_that_knows_it_come_into_a_tenant_together() {
     let claims = claims(&tokens.body["access_token"]);
     assert_eq!((&claims["aud"], &claims["scp"], &claims["tid"]), (&RELAY.into(), &"relay".into(), &TENANT.into()));
 }
+
+#[tokio::test]
+async fn b69_what_is_for_everybody_says_so_before_it_is_accepted() {
+    let kit = start().await;
+    let path = ask(TENANT, &[("prompt", "admin_consent")]);
+    let mut root = Browser::new(&kit);
+    let page = root.open_as(&path, "root@contoso.com").await;
+    // Not the page with the box that may be left empty.
+    assert_ne!(page.heading(), "Permissions requested", "{page:?}");
+    assert!(!page.text.contains("name=\"for_all\""));
+    assert!(root.press(&page, &[("decision", "accept")]).await.answer().contains_key("code"));
+    // It was for everybody.
+    let seen = Browser::new(&kit).open_as(&ask(TENANT, &[]), "bob@contoso.com").await;
+    assert!(seen.answer().contains_key("code"), "{seen:?}");
+    // Nobody else is asked by that prompt.
+    let seen = Browser::new(&kit).open_as(&path, "alice@contoso.com").await;
+    assert_eq!(seen.heading(), "An administrator must approve");
+}
+
+#[tokio::test]
+async fn where_users_may_not_consent_they_bring_no_application_in_whatever_it_asks_for() {
+    let kit = Kit::with(town(&Wishes { tenant: "userConsentAllowed: false", ..Wishes::default() })).await;
+    // v1.0 without a resource asks for nothing but who signs in.
+    let path = format!("/{TENANT}/oauth2/authorize?client_id={MULTI}&redirect_uri={MULTI_URI}&response_type=code");
+    let mut alice = Browser::new(&kit);
+    let page = alice.open_as(&path, "alice@contoso.com").await;
+    assert_eq!(page.heading(), "An administrator must approve", "{page:?}");
+    let seen = alice.press(&page, &[("decision", "accept")]).await;
+    assert_eq!(seen.heading(), "An administrator must approve", "the button that is not there does nothing");
+    let form = format!("grant_type=client_credentials&client_id={MULTI}&client_secret={SECRET}&scope={MULTI}/.default");
+    let answer = kit.post(&format!("/{TENANT}/oauth2/v2.0/token"), &form).await;
+    assert_eq!(answer.refusal().2, 700_016, "it is not there: {answer:?}");
+}
+
+#[tokio::test]
+async fn a_bare_default_means_graph_and_is_no_way_round_consent() {
+    let kit = start().await;
+    let seen =
+        Browser::new(&kit).open_as(&ask(TENANT, &[("scope", ".default openid profile")]), "alice@contoso.com").await;
+    assert!(!seen.header("location").contains("code="), "{seen:?}");
+}

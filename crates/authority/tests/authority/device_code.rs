@@ -214,3 +214,11 @@ async fn at_an_alias_the_tenant_is_that_of_whoever_decides() {
     decide(data.path(), &kit, &begun, approval(data.path(), LITWARE)).await;
     assert_eq!(poll_as(&kit, path, &everywhere, &begun, "device_code").await.refusal().2, 7000229);
 }
+
+#[tokio::test]
+async fn b41_what_is_too_long_to_be_opened_again_is_not_kept() {
+    let kit = start().await;
+    let form = format!("client_id={}&resource=api://orders1&scope={}", CONTOSO.app(App::Public), "x".repeat(20_000));
+    let answer = kit.post(&format!("/{}/oauth2/devicecode", CONTOSO.id), &form).await;
+    assert_eq!(answer.refusal(), (400, "invalid_request", 9_002_313), "{answer:?}");
+}

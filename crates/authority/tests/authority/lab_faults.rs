@@ -210,3 +210,23 @@ async fn tokens_are_ordered_with_any_fault_and_every_one_is_refused_for_it() {
         assert_eq!(rejection.code(), reason, "{fault}");
     }
 }
+
+#[tokio::test]
+async fn what_nobody_approved_is_forgotten_some_time_after_its_end() {
+    let lab = Lab::start().await;
+    let begun =
+        lab.kit.post(&format!("/{TENANT}/oauth2/v2.0/devicecode"), &format!("client_id={CLIENT}&scope=openid")).await;
+    assert_eq!(begun.status, 200, "{begun:?}");
+    let poll = async || {
+        let poll = format!(
+            "grant_type=device_code&client_id={CLIENT}&client_secret={SECRET}&device_code={}",
+            begun.body["device_code"].as_str().unwrap()
+        );
+        lab.kit.post(&format!("/{TENANT}/oauth2/v2.0/token"), &poll).await.refusal().2
+    };
+    assert_eq!(poll().await, 70_016);
+    lab.order("/lab/clock", &json!({"advance_seconds": 1_800})).await;
+    assert_eq!(poll().await, 70_020, "told that it has ended");
+    lab.order("/lab/clock", &json!({"advance_seconds": 7_200})).await;
+    assert_ne!(poll().await, 70_020, "and then nothing is known of it");
+}

@@ -153,9 +153,13 @@ impl<T: Transaction> Loading<'_, T> {
         let mut user = entry.stated.over(&entry.user, stored.as_ref());
         let stored_hash = stored.as_ref().and_then(|stored| stored.password_hash.clone());
         user.password_hash = match &entry.password {
-            Some(password) => Some(hashed(&self.context.passwords, password, stored_hash).await?),
-            None => stored_hash,
+            Some(password) => Some(hashed(&self.context.passwords, password, stored_hash.clone()).await?),
+            None => stored_hash.clone(),
         };
+        if stored_hash.is_some() && user.password_hash != stored_hash {
+            // Whoever had got in with the old one is out: sessions, codes and refresh tokens (pitfalls B48).
+            user.tokens_valid_from = self.context.now;
+        }
         let outcome = match &stored {
             None => self.tx.insert_user(&user).await,
             Some(stored) if *stored != user => self.tx.update_user(&user).await,

@@ -26,6 +26,9 @@ pub(crate) trait Once: Sync {
 /// How long something is kept after its end.
 const AFTER_ITS_END: Duration = Duration::from_secs(86_400);
 
+/// How long a device code that has expired can still be told so.
+const DEVICE_CODE_AFTER_ITS_END: Duration = Duration::from_secs(3600);
+
 const PENDING: &str = "pending";
 const APPROVED: &str = "approved";
 const DECLINED: &str = "declined";
@@ -260,13 +263,14 @@ impl<D: Once> Ledger for D {
 
     async fn sweep(&self, now: Timestamp) -> Result<(), StoreError> {
         let ended = now.minus(AFTER_ITS_END);
-        for statement in [
-            "DELETE FROM spent WHERE keep_until < $1",
-            "DELETE FROM refresh_families WHERE keep_until < $1",
-            "DELETE FROM device_codes WHERE expires_at < $1",
-        ] {
+        for statement in
+            ["DELETE FROM spent WHERE keep_until < $1", "DELETE FROM refresh_families WHERE keep_until < $1"]
+        {
             self.once(Query::new(statement).bind(ended.as_nanos())).await?;
         }
+        // Anybody may start a device code flow, so these do not stay for a day.
+        let forgotten = now.minus(DEVICE_CODE_AFTER_ITS_END).as_nanos();
+        self.once(Query::new("DELETE FROM device_codes WHERE expires_at < $1").bind(forgotten)).await?;
         let query = Query::new("DELETE FROM sign_in_failures WHERE counted_from < $1 AND locked_until < $1")
             .bind(ended.minus(Lockout::WINDOW).as_nanos());
         self.once(query).await.map(drop)
