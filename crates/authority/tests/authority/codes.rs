@@ -146,7 +146,7 @@ async fn b22_a_strict_tenant_notices_a_replay_after_the_codes_end_too() {
     let payload = with_challenge(code(LITWARE, App::Web));
     let first = town.redeem(LITWARE, App::Web, &payload, &[("code_verifier", VERIFIER)]).await;
     assert_eq!(first.status, 200, "{first:?}");
-    town.kit.clock.advance(std::time::Duration::from_secs(3_600));
+    town.kit.clock.advance(Duration::from_secs(3_600));
     let again = town.redeem(LITWARE, App::Web, &payload, &[("code_verifier", VERIFIER)]).await;
     assert_eq!(again.refusal(), (400, "invalid_grant", 70_008), "{again:?}");
     let parameters = [
