@@ -46,7 +46,7 @@ pub(crate) fn router<D: Directory>(core: &Arc<Core<D>>) -> Result<Router, StartE
     let user = |scopes: &[&str]| Permission::any_scope(scopes.iter().copied());
     let both = |scopes: &[&str], roles: &[&str]| user(scopes).or(Permission::any_app_role(roles.iter().copied()));
     for version in ["/v1.0", "/beta"] {
-        let oneself = ["User.ReadWrite", "User.RevokeSessions.All"];
+        let oneself = [READ_ONESELF.as_slice(), &["User.RevokeSessions.All"]].concat();
         let of_users = [READ_ONESELF.as_slice(), &READ_USERS].concat();
         let of_groups = [READ_ONESELF.as_slice(), &READ_GROUPS].concat();
         routes = routes
