@@ -306,6 +306,15 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_name_that_could_be_nobodys_takes_no_room() {
+        let registry = Registry::new(directory().await);
+        assert!(registry.user_named(TENANT, &"a".repeat(MAX_NAME_BYTES + 1)).await.unwrap().is_none());
+        assert_eq!(registry.names.len(), 0);
+        assert!(registry.user_named(TENANT, &"a".repeat(MAX_NAME_BYTES)).await.unwrap().is_none());
+        assert_eq!(registry.names.len(), 1);
+    }
+
+    #[tokio::test]
     async fn what_did_not_exist_is_found_once_it_does() {
         let directory = directory().await;
         let registry = Registry::new(directory.clone());

@@ -50,8 +50,7 @@ pub(crate) async fn check_password<D: Directory>(
         return Err(Refused::new(AadSts::ACCOUNT_LOCKED));
     }
     // A permit before the question: of many guesses at once, only so many can have asked before one was counted.
-    let permit = timeout(PATIENCE, HASHING.acquire()).await;
-    let permit = permit.ok().and_then(Result::ok).ok_or_else(|| Refused::transient("too many passwords at once"))?;
+    let permit = turn(&HASHING).await?;
     if let SignInStanding::Locked { .. } = ledger.sign_in_standing(tenant.id, &account, now).await? {
         return Err(Refused::new(AadSts::ACCOUNT_LOCKED));
     }
@@ -88,6 +87,12 @@ pub(crate) async fn refuse_if_locked<D: Directory>(
     }
 }
 
+/// A password's turn to be hashed, if it comes in time.
+async fn turn(hashing: &'static Semaphore) -> Result<SemaphorePermit<'static>, Refused> {
+    let permit = timeout(PATIENCE, hashing.acquire()).await;
+    permit.ok().and_then(Result::ok).ok_or_else(|| Refused::transient("too many passwords at once"))
+}
+
 fn account_digest<D: Directory>(core: &Core<D>, login: &str) -> [u8; 32] {
     digest(&core.vault, "sign-in name", &login.to_lowercase())
 }
@@ -115,4 +120,21 @@ async fn verify<D: Directory>(
         (right && kept.is_some(), permit)
     });
     checking.await.map_err(|_| Refused::transient("a password check was given up"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::time::Instant;
+
+    #[tokio::test(start_paused = true)]
+    async fn b42_a_password_waits_for_its_turn_and_not_for_ever() {
+        static CROWDED: Semaphore = Semaphore::const_new(1);
+        let held = turn(&CROWDED).await.unwrap();
+        let start = Instant::now();
+        let refused = turn(&CROWDED).await.unwrap_err();
+        assert_eq!((refused.aadsts.code, refused.status, start.elapsed()), (90_033, Some(503), PATIENCE));
+        drop(held);
+        assert!(turn(&CROWDED).await.is_ok());
+    }
 }
