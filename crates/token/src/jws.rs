@@ -2,7 +2,9 @@
 
 use std::fmt;
 
+use base64_simd::Out;
 use serde::de::{self, MapAccess, Visitor};
+use smallvec::SmallVec;
 
 use crate::base64url::decode_strict;
 use crate::json::{NESTED_DUPLICATE, SkipStrictly};
@@ -11,15 +13,32 @@ use crate::{Algorithm, PublicKey, Rejection};
 /// Longer tokens are refused before anything of them is read. Entra's largest, with 200 groups, stay below 12 kB.
 pub const MAX_TOKEN_BYTES: usize = 16 * 1024;
 
-const MAX_HEADER_BYTES: usize = 2 * 1024;
-const MAX_KEY_ID_BYTES: usize = 128;
+pub(crate) const MAX_HEADER_BYTES: usize = 2 * 1024;
+pub(crate) const MAX_KEY_ID_BYTES: usize = 128;
+
+/// A signature of up to 2048 bits needs no memory of its own.
+type Signature = SmallVec<[u8; 256]>;
 
 /// A compact JWS taken apart. **Nothing of it is verified**: it serves to find the key.
 pub struct UnverifiedJws<'a> {
     header: Header,
+    signed: Signed<'a>,
+}
+
+/// The three segments of a compact JWS, still encoded.
+#[derive(Clone, Copy)]
+pub(crate) struct Segments<'a> {
+    pub(crate) header: &'a str,
+    payload: &'a str,
+    signature: &'a str,
+    signing_input: &'a [u8],
+}
+
+/// What is signed, and the signature.
+pub(crate) struct Signed<'a> {
     signing_input: &'a [u8],
     payload: &'a str,
-    signature: Vec<u8>,
+    signature: Signature,
 }
 
 impl fmt::Debug for UnverifiedJws<'_> {
@@ -44,33 +63,14 @@ impl<'a> UnverifiedJws<'a> {
     /// # Errors
     /// The [`Rejection`] variants from `TooLarge` to `Type`, and those about `kid`.
     pub fn parse(raw: &'a str) -> Result<Self, Rejection> {
-        if raw.len() > MAX_TOKEN_BYTES {
-            return Err(Rejection::TooLarge);
-        }
-        // From the outside in: a fourth segment leaves a dot inside one of the three, which base64url then refuses,
-        // and 100,000 dots cost no more than two look-ups.
-        let (header, rest) = raw.split_once('.').ok_or(Rejection::NotCompactJws)?;
-        let (payload, signature) = rest.rsplit_once('.').ok_or(Rejection::NotCompactJws)?;
-        if header.is_empty() || payload.is_empty() || signature.is_empty() || payload.as_bytes().contains(&b'.') {
-            return Err(Rejection::NotCompactJws);
-        }
-        if header.len() > MAX_HEADER_BYTES {
-            return Err(Rejection::TooLarge);
-        }
-        let header = Header::parse(header)?;
-        let signature = decode_strict(signature.as_bytes()).map_err(|_| Rejection::Base64("signature"))?;
-        let signing_input = &raw.as_bytes()[..raw.len() - (rest.len() - payload.len())];
-        Ok(Self { header, signing_input, payload, signature })
+        let segments = Segments::split(raw)?;
+        Ok(Self { header: Header::parse(segments.header)?, signed: segments.signed()? })
     }
 
     /// The `kid`, unverified: an index into a trusted set, nothing else.
     #[must_use]
     pub fn key_id(&self) -> Option<&str> {
         self.header.key_id.as_deref()
-    }
-
-    pub(crate) fn header(&self) -> &Header {
-        &self.header
     }
 
     /// The payload's bytes if `key` signed them with the header's `alg`.
@@ -84,6 +84,52 @@ impl<'a> UnverifiedJws<'a> {
             .algorithm
             .filter(|algorithm| allowed.contains(algorithm))
             .ok_or(Rejection::AlgorithmNotAllowed)?;
+        self.signed.verify(key, algorithm)
+    }
+}
+
+impl<'a> Segments<'a> {
+    /// # Errors
+    /// [`Rejection::TooLarge`], [`Rejection::NotCompactJws`].
+    pub(crate) fn split(raw: &'a str) -> Result<Self, Rejection> {
+        if raw.len() > MAX_TOKEN_BYTES {
+            return Err(Rejection::TooLarge);
+        }
+        // From the outside in: a fourth segment leaves a dot inside the payload, and 100,000 dots cost no more than three
+        // look-ups.
+        let bytes = raw.as_bytes();
+        let first = memchr::memchr(b'.', bytes).ok_or(Rejection::NotCompactJws)?;
+        let last = memchr::memrchr(b'.', bytes).filter(|last| *last > first + 1).ok_or(Rejection::NotCompactJws)?;
+        let (header, payload, signature) = (&raw[..first], &raw[first + 1..last], &raw[last + 1..]);
+        if header.is_empty() || signature.is_empty() || memchr::memchr(b'.', payload.as_bytes()).is_some() {
+            return Err(Rejection::NotCompactJws);
+        }
+        if header.len() > MAX_HEADER_BYTES {
+            return Err(Rejection::TooLarge);
+        }
+        Ok(Self { header, payload, signature, signing_input: &bytes[..last] })
+    }
+
+    /// # Errors
+    /// [`Rejection::Base64`].
+    pub(crate) fn signed(self) -> Result<Signed<'a>, Rejection> {
+        let text = self.signature.as_bytes();
+        let refused = Rejection::Base64("signature");
+        // Three bytes of four characters; a length that encodes nothing is found by whoever decodes.
+        let mut signature: Signature = SmallVec::from_elem(0, text.len() / 4 * 3 + text.len() % 4);
+        let decoded = base64_simd::URL_SAFE_NO_PAD.decode(text, Out::from_slice(&mut signature));
+        let length = decoded.map_err(|_| refused)?.len();
+        signature.truncate(length);
+        Ok(Signed { signing_input: self.signing_input, payload: self.payload, signature })
+    }
+}
+
+impl Signed<'_> {
+    /// The payload's bytes if `key` signed them.
+    ///
+    /// # Errors
+    /// [`Rejection::SignatureInvalid`], and [`Rejection::Base64`] for a signed payload that is not base64url.
+    pub(crate) fn verify(&self, key: &PublicKey, algorithm: Algorithm) -> Result<Vec<u8>, Rejection> {
         if !key.verifies(algorithm, self.signing_input, &self.signature) {
             return Err(Rejection::SignatureInvalid);
         }
@@ -92,7 +138,7 @@ impl<'a> UnverifiedJws<'a> {
 }
 
 impl Header {
-    fn parse(segment: &str) -> Result<Self, Rejection> {
+    pub(crate) fn parse(segment: &str) -> Result<Self, Rejection> {
         let json = decode_strict(segment.as_bytes()).map_err(|_| Rejection::Base64("header"))?;
         let json = std::str::from_utf8(&json).map_err(|_| Rejection::HeaderMalformed)?;
         let mut deserializer = serde_json::Deserializer::from_str(json);
@@ -131,7 +177,7 @@ impl<'de> Visitor<'de> for HeaderVisitor {
 
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Header, A::Error> {
         let mut header = Header::default();
-        let mut seen: smallvec::SmallVec<[std::borrow::Cow<'de, str>; 8]> = smallvec::SmallVec::new();
+        let mut seen: SmallVec<[std::borrow::Cow<'de, str>; 8]> = SmallVec::new();
         let mut algorithm_seen = false;
         while let Some(name) = members.next_key::<Name<'de>>()? {
             let name = name.0;

@@ -4,7 +4,7 @@
 //! `kid` are both left out, since nobody can say which was meant.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use serde_json::{Map, Value};
 
@@ -109,6 +109,12 @@ impl KeySet {
     #[must_use]
     pub fn find(&self, key_id: &str) -> Option<&VerificationKey> {
         self.by_id.get(key_id).map(|&at| &self.keys[at])
+    }
+
+    /// The key whose genuine tokens have this header, letter for letter, and the algorithm that it names. What one reading
+    /// of a header came to, every reading comes to; so all tokens of a key but the first are spared theirs.
+    pub(crate) fn find_by_header(&self, segment: &str) -> Option<(&VerificationKey, Algorithm)> {
+        self.keys.iter().find_map(|key| Some((key, key.algorithm_of(segment)?)))
     }
 
     /// How many keys can be used.
@@ -230,5 +236,6 @@ fn read_key(jwk: &Map<String, Value>) -> Result<VerificationKey, &'static str> {
         algorithm,
         issuer,
         cloud: string(jwk, "cloud_instance_name")?.map(Into::into),
+        header: OnceLock::new(),
     })
 }

@@ -10,6 +10,7 @@
 //!   type of its own, so that leniency cannot reach access tokens.
 //! - [`KeySet`] holds what an issuer publishes; [`SigningKey`] and [`JwsSigner`] make tokens.
 //! - [`Vault`] keeps secrets as keyed hashes and private keys sealed.
+//! - `DecryptionKeys` (feature `token-decryption`) takes an encrypted token out of its envelope, still to be verified.
 //!
 //! ```
 //! use countersign_token::{KeySet, Policy, Rejection, Timestamp, verify};
@@ -37,6 +38,8 @@ mod certificate;
 mod certificate_chain;
 mod claims;
 mod digest;
+#[cfg(feature = "token-decryption")]
+mod encryption;
 mod federated_assertion;
 mod id;
 mod issuer;
@@ -44,6 +47,8 @@ mod json;
 mod jws;
 mod key_set;
 pub mod policy;
+#[cfg(feature = "proof-of-possession")]
+mod possession;
 mod private_key;
 mod random;
 mod rejection;
@@ -63,12 +68,22 @@ pub use certificate::{Certificate, CertificateError};
 pub use certificate_chain::{ChainError, verify_certificate_chain};
 pub use claims::{Claims, ClientAuthentication, TokenKind, TokenVersion};
 pub use digest::sha256;
+#[cfg(feature = "token-decryption")]
+pub use encryption::{
+    DecryptedToken, DecryptionKey, DecryptionKeyError, DecryptionKeys, MAX_DECRYPTION_KEYS, MAX_ENCRYPTED_TOKEN_BYTES,
+    is_encrypted,
+};
 pub use federated_assertion::{FederatedAssertion, FederatedAssertionError, MAX_FEDERATED_ASSERTION_BYTES};
 pub use id::{ClientId, IdError, ObjectId, TenantId};
 pub use json::{DuplicateMember, StrictJsonError, parse_strict_object};
 pub use jws::{MAX_TOKEN_BYTES, UnverifiedJws};
 pub use key_set::{KeySet, KeySetError, MAX_KEYS, SkippedKey};
 pub use policy::{Policy, PolicyError, Validator};
+#[cfg(feature = "proof-of-possession")]
+pub use possession::{
+    MAX_SIGNED_HTTP_REQUEST_BYTES, Origin, OriginError, PROOF_CLOCK_SKEW_SECONDS, ProofAlgorithm, ProofError, ProofId,
+    ProofKey, ProvenRequest, SignedHttpRequest, verify_dpop,
+};
 pub use private_key::{PrivateKey, PrivateKeyError};
 pub use random::{Randomness, SeededRandomness, SystemRandomness};
 pub use rejection::Rejection;

@@ -88,6 +88,14 @@ impl PrivateKey {
         Ok(Self { pair, public })
     }
 
+    /// PKCS#8 DER, for the crypto library's other type of private key.
+    #[cfg(feature = "token-decryption")]
+    pub(crate) fn to_pkcs8_der(&self) -> Result<Zeroizing<Vec<u8>>, PrivateKeyError> {
+        use aws_lc_rs::encoding::AsDer;
+        let der = self.pair.as_der().map_err(|_| PrivateKeyError::Refused)?;
+        Ok(Zeroizing::new(der.as_ref().to_vec()))
+    }
+
     /// The public half.
     #[must_use]
     pub fn public_key(&self) -> &PublicKey {

@@ -7,7 +7,8 @@
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum Rejection {
-    /// Longer than [`crate::MAX_TOKEN_BYTES`], or its header segment longer than 2 kB.
+    /// Longer than [`crate::MAX_TOKEN_BYTES`], or its header segment longer than 2 kB. An encrypted token may be longer by
+    /// what encryption adds.
     #[error("the token is longer than 16 kB, or its header than 2 kB")]
     TooLarge,
     /// Not three non-empty segments parted by dots: a JWE, a JSON serialisation, an opaque token, or nothing.
@@ -145,6 +146,24 @@ pub enum Rejection {
     /// The sign-in satisfied not every authentication context that is wanted (`acrs`): 401 with a claims challenge.
     #[error("the sign-in lacks an authentication context that is wanted")]
     AuthenticationContextMissing,
+    /// Not five non-empty segments parted by dots, so no encrypted token either (RFC 7516 §7.1).
+    #[error("not a compact JWE: five non-empty segments parted by dots")]
+    NotCompactJwe,
+    /// `alg` or `enc` of an encrypted token is not one that is decrypted here: RSA1_5, a shared key, a password.
+    #[error("{0} is not one that encrypted tokens may have")]
+    EncryptionNotAllowed(&'static str),
+    /// `cty` of an encrypted token says that no token is inside (RFC 7519 §5.2).
+    #[error("cty is not JWT")]
+    ContentType,
+    /// The token is encrypted to a key that is none of ours, by its `kid` or its thumbprint.
+    #[error("no decryption key has the name that the header gives")]
+    DecryptionKeyUnknown,
+    /// A segment of an encrypted token cannot have this length with this `alg`, `enc` and key.
+    #[error("the {0} has a length that it never has with this alg, enc and key")]
+    EncryptionLength(&'static str),
+    /// The encrypted token does not open. Why not is not said, lest an attacker learn from it (RFC 7516 §11.5).
+    #[error("the token does not decrypt, or was changed after it was encrypted")]
+    DecryptionFailed,
 }
 
 impl Rejection {
@@ -198,6 +217,12 @@ impl Rejection {
             Self::GroupMissing => "group_missing",
             Self::GroupOverage => "group_overage",
             Self::AuthenticationContextMissing => "authentication_context_missing",
+            Self::NotCompactJwe => "not_compact_jwe",
+            Self::EncryptionNotAllowed(_) => "encryption_not_allowed",
+            Self::ContentType => "content_type",
+            Self::DecryptionKeyUnknown => "decryption_key_unknown",
+            Self::EncryptionLength(_) => "encryption_length",
+            Self::DecryptionFailed => "decryption_failed",
         }
     }
 
@@ -210,7 +235,9 @@ impl Rejection {
             | Self::HeaderUnsupported(name)
             | Self::ClaimMissing(name)
             | Self::ClaimType(name)
-            | Self::ClaimRange(name) => Some(name),
+            | Self::ClaimRange(name)
+            | Self::EncryptionNotAllowed(name)
+            | Self::EncryptionLength(name) => Some(name),
             _ => None,
         }
     }
@@ -242,7 +269,7 @@ mod tests {
     use super::*;
 
     /// One of each variant, in the order of the enum.
-    const ALL: [Rejection; 46] = [
+    const ALL: [Rejection; 52] = [
         Rejection::TooLarge,
         Rejection::NotCompactJws,
         Rejection::Base64("header"),
@@ -289,6 +316,12 @@ mod tests {
         Rejection::GroupMissing,
         Rejection::GroupOverage,
         Rejection::AuthenticationContextMissing,
+        Rejection::NotCompactJwe,
+        Rejection::EncryptionNotAllowed("alg"),
+        Rejection::ContentType,
+        Rejection::DecryptionKeyUnknown,
+        Rejection::EncryptionLength("ciphertext"),
+        Rejection::DecryptionFailed,
     ];
 
     /// Whether `ALL` is complete: a new variant does not compile here until it stands in both lists.
@@ -340,6 +373,12 @@ mod tests {
             Rejection::GroupMissing => 43,
             Rejection::GroupOverage => 44,
             Rejection::AuthenticationContextMissing => 45,
+            Rejection::NotCompactJwe => 46,
+            Rejection::EncryptionNotAllowed(_) => 47,
+            Rejection::ContentType => 48,
+            Rejection::DecryptionKeyUnknown => 49,
+            Rejection::EncryptionLength(_) => 50,
+            Rejection::DecryptionFailed => 51,
         }
     }
 

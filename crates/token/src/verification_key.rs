@@ -120,6 +120,8 @@ pub struct VerificationKey {
     pub(crate) algorithm: Option<Algorithm>,
     pub(crate) issuer: Option<IssuerTemplate>,
     pub(crate) cloud: Option<Arc<str>>,
+    /// The header segment of the first token that this key was seen to have signed, and what it names.
+    pub(crate) header: OnceLock<(Box<str>, Algorithm)>,
 }
 
 impl VerificationKey {
@@ -166,7 +168,21 @@ impl VerificationKey {
             algorithm: either(&self.algorithm, &other.algorithm)?,
             issuer: either(&self.issuer, &other.issuer)?,
             cloud: either(&self.cloud, &other.cloud)?,
+            header: OnceLock::new(),
         })
+    }
+
+    /// Remembers a header that was read, chose this key, and was signed with it.
+    pub(crate) fn remember_header(&self, segment: &str, algorithm: Algorithm) {
+        if self.header.get().is_none() {
+            // Whoever comes second has lost nothing.
+            let _ = self.header.set((segment.into(), algorithm));
+        }
+    }
+
+    /// The algorithm that this header names, if it is the one that is remembered.
+    pub(crate) fn algorithm_of(&self, segment: &str) -> Option<Algorithm> {
+        self.header.get().filter(|(known, _)| **known == *segment).map(|(_, algorithm)| *algorithm)
     }
 
     /// Whether this key may verify `algorithm`: a key that states its `alg` is for that one only (RFC 7517 §4.4).

@@ -7,9 +7,10 @@ use std::sync::Arc;
 
 use crate::claims::{Identity, RawClaims, Text};
 use crate::id::parse_canonical;
-use crate::jws::UnverifiedJws;
+use crate::jws::{Header, Segments};
 use crate::{
-    Claims, ClientId, KeySet, Rejection, TenantId, Timestamp, TokenKind, TokenVersion, Validator, VerificationKey,
+    Algorithm, Claims, ClientId, KeySet, Rejection, TenantId, Timestamp, TokenKind, TokenVersion, Validator,
+    VerificationKey,
 };
 
 /// Something whose signature, issuer, audience and times were checked. Nothing outside this room can make one.
@@ -71,27 +72,39 @@ pub fn authenticate(
     validator: &Validator,
     now: Timestamp,
 ) -> Result<Verified<Claims>, Rejection> {
-    let jws = UnverifiedJws::parse(raw)?;
-    let algorithm = jws
-        .header()
-        .algorithm
-        .filter(|algorithm| validator.algorithms.contains(algorithm))
-        .ok_or(Rejection::AlgorithmNotAllowed)?;
-    let key_id = jws.key_id().ok_or(Rejection::KeyIdMissing)?;
+    let segments = Segments::split(raw)?;
+    let known = keys.find_by_header(segments.header);
+    let (key, algorithm) = match known.filter(|(_, algorithm)| validator.algorithms.contains(algorithm)) {
+        Some(known) => known,
+        None => choose(&Header::parse(segments.header)?, keys, validator)?,
+    };
+    let payload = segments.signed()?.verify(key.public_key(), algorithm)?;
+    key.remember_header(segments.header, algorithm);
+    let raw = RawClaims::parse(payload)?;
+    let identity = validate(&raw, key, validator, now)?;
+    Ok(Verified::new(Claims::new(raw, identity), Arc::clone(&key.key_id)))
+}
+
+/// The key that a header names, and the algorithm to verify with.
+fn choose<'k>(
+    header: &Header,
+    keys: &'k KeySet,
+    validator: &Validator,
+) -> Result<(&'k VerificationKey, Algorithm), Rejection> {
+    let algorithm = header.algorithm.filter(|algorithm| validator.algorithms.contains(algorithm));
+    let algorithm = algorithm.ok_or(Rejection::AlgorithmNotAllowed)?;
+    let key_id = header.key_id.as_deref().ok_or(Rejection::KeyIdMissing)?;
     let key = keys.find(key_id).ok_or(Rejection::UnknownKey)?;
     if !key.fits(algorithm) {
         return Err(Rejection::KeyAlgorithmMismatch);
     }
-    if let Some(thumbprint) = &jws.header().thumbprint {
+    if let Some(thumbprint) = &header.thumbprint {
         // v1.0 tokens carry x5t equal to kid; a key that publishes its x5t settles it.
         if thumbprint.as_str() != key.thumbprint.as_deref().unwrap_or(&key.key_id) {
             return Err(Rejection::ThumbprintMismatch);
         }
     }
-    let payload = jws.verify(key.public_key(), &[algorithm])?;
-    let raw = RawClaims::parse(payload)?;
-    let identity = validate(&raw, key, validator, now)?;
-    Ok(Verified::new(Claims::new(raw, identity), Arc::clone(&key.key_id)))
+    Ok((key, algorithm))
 }
 
 fn validate(

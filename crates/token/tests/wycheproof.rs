@@ -10,7 +10,10 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use countersign_token::{Algorithm, KeyError, KeySet, Policy, PublicKey, Rejection, Timestamp, UnverifiedJws, verify};
+use countersign_token::{
+    Algorithm, KeyError, KeySet, Policy, ProofAlgorithm, ProofKey, PublicKey, Rejection, Timestamp, UnverifiedJws,
+    base64url_encode, verify,
+};
 use serde_json::{Value, json};
 
 /// Valid vectors of RS256, RS384, RS512 or PS256 that are refused all the same, by test id in the signature file.
@@ -97,6 +100,27 @@ fn rsa_pkcs1_4096() {
 #[test]
 fn rsa_pss_2048() {
     signatures("rsa_pss_2048_sha256_mgf1_32_test.json", Algorithm::Ps256, &[("valid", 63), ("invalid", 45)]);
+}
+
+/// ES256, which proofs of possession are signed with; access tokens never are.
+#[test]
+fn ecdsa_p256() {
+    let name = "ecdsa_secp256r1_sha256_p1363_test.json";
+    let Some(file) = vectors(name) else { return };
+    let mut counts = Counts::new();
+    for (group, test) in each(&file) {
+        let coordinate = |name: &str| {
+            let bytes = unsigned(&group["publicKey"][name]);
+            base64url_encode(&[vec![0; 32 - bytes.len()], bytes].concat())
+        };
+        let jwk = json!({"kty": "EC", "crv": "P-256", "x": coordinate("wx"), "y": coordinate("wy")});
+        let key = ProofKey::from_jwk(jwk.as_object().unwrap()).unwrap();
+        let verifies = key.verifies(ProofAlgorithm::Es256, &hex(&test["msg"]), &hex(&test["sig"]));
+        let outcome = if test["result"] == "valid" { "valid" } else { "invalid" };
+        assert_eq!(verifies, outcome == "valid", "{name}: {test}");
+        *counts.entry(outcome).or_default() += 1;
+    }
+    assert_eq!(counts, Counts::from([("valid", 173), ("invalid", 89)]));
 }
 
 /// The group's key or keys as a set; the private form where Wycheproof has no other (symmetric keys).
@@ -228,7 +252,7 @@ fn every_es256_signature_is_refused_by_its_algorithm() {
     let Some(file) = vectors("ecdsa_secp256r1_sha256_p1363_test.json") else { return };
     let mut counts = Counts::new();
     for (group, test) in each(&file) {
-        let part = |bytes: &[u8]| countersign_token::base64url_encode(bytes);
+        let part = |bytes: &[u8]| base64url_encode(bytes);
         let coordinate = |name: &str| part(&unsigned(&group["publicKey"][name]));
         let jwk = json!({"kty": "EC", "kid": "none", "crv": "P-256", "x": coordinate("wx"), "y": coordinate("wy")});
         let keys = KeySet::parse(json!({ "keys": [jwk] }).to_string().as_bytes()).unwrap();

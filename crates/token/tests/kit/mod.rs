@@ -6,6 +6,7 @@
 #![allow(dead_code, reason = "each test binary uses a part of the kit")]
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+pub(crate) mod encrypt;
 pub(crate) mod forge;
 
 use std::sync::OnceLock;
@@ -247,10 +248,27 @@ impl Kit {
         format!("{input}.{}", base64url_encode(&signature))
     }
 
-    /// Puts a token before the policy.
+    /// Puts a token before the policy: with keys that have seen nothing, with keys that have seen genuine tokens, and with
+    /// keys that have seen this very one under a policy that takes more. What a key set remembers must change no verdict.
+    #[track_caller]
     pub(crate) fn judge(&self, token: &str) -> Result<Verified<Claims>, Rejection> {
+        static GENUINE: OnceLock<[String; 2]> = OnceLock::new();
+        let genuine = GENUINE.get_or_init(|| [Self::v2_app().token(), Self::v1_app().token()]);
         let policy: Policy = serde_json::from_value(self.policy.clone()).unwrap();
-        verify(token, &key_set(&self.keys), &policy.compile().unwrap(), Timestamp::from_unix_seconds(self.now))
+        let lax = with(Self::v2_app().policy, "algorithms", json!(["RS256", "PS256"]));
+        let lax: Policy = serde_json::from_value(lax).unwrap();
+        let (policy, lax) = (policy.compile().unwrap(), lax.compile().unwrap());
+        let now = Timestamp::from_unix_seconds(self.now);
+        let first = verify(token, &key_set(&self.keys), &policy, now);
+        let refusal = |verdict: &Result<Verified<Claims>, Rejection>| verdict.as_ref().err().copied();
+        for seen in [&genuine[..1], &genuine[1..], &[token.to_owned()]] {
+            let keys = key_set(&self.keys);
+            for seen in seen {
+                drop(verify(seen, &keys, &lax, Timestamp::from_unix_seconds(NOW)));
+            }
+            assert_eq!(refusal(&verify(token, &keys, &policy, now)), refusal(&first), "after others: {token:.200}");
+        }
+        first
     }
 
     #[track_caller]
