@@ -11,8 +11,21 @@ use std::time::{Duration, Instant};
 /// One thing to measure: its name, and a closure that does it once.
 pub type Candidate<'a> = (&'a str, Box<dyn FnMut() + 'a>);
 
+/// Whether a candidate of this name is to be run.
+pub fn is_wanted(name: &str) -> bool {
+    std::env::args().skip_while(|argument| argument != "--only").nth(1).is_none_or(|only| name.contains(&only))
+}
+
 /// Times the candidates in turn and prints a line for each. Returns the median nanoseconds per call, in order.
+///
+/// `cargo bench … -- --only TEXT` runs the candidates whose name holds the text, beside the first: for a profiler.
 pub fn compare(title: &str, rounds: usize, candidates: &mut [Candidate<'_>]) -> Vec<f64> {
+    if !candidates.iter().any(|(name, _)| is_wanted(name)) {
+        return vec![f64::NAN; candidates.len()];
+    }
+    for (_, run) in candidates.iter_mut().skip(1).filter(|(name, _)| !is_wanted(name)) {
+        *run = Box::new(|| ());
+    }
     println!("\n{title}");
     let batches: Vec<u32> = candidates.iter_mut().map(|(_, run)| batch_of(run)).collect();
     let mut samples = vec![Vec::with_capacity(rounds); candidates.len()];
@@ -52,7 +65,8 @@ fn batch_of(run: &mut Box<dyn FnMut() + '_>) -> u32 {
     }
 }
 
-fn median(values: &[f64]) -> f64 {
+/// The middle value.
+pub fn median(values: &[f64]) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
     sorted[sorted.len() / 2]

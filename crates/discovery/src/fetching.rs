@@ -19,7 +19,7 @@ use url::Url;
 
 use crate::document::{Document, json_body, read_keys, read_metadata};
 use crate::error::{FetchError, KeysUnavailable};
-use crate::published::PublishedKeys;
+use crate::published::{PublishedKeys, Standing};
 use crate::retry_after::retry_after;
 use crate::schedule::{Need, RefreshPolicy, Schedule};
 use crate::snapshot::KeySnapshot;
@@ -66,6 +66,8 @@ pub(crate) struct Fetching {
     randomness: Arc<dyn Randomness>,
     policy: RefreshPolicy,
     published: ArcSwapOption<PublishedKeys>,
+    /// What of them a verdict that was reached before is compared with.
+    standing: Standing,
     /// Until then (nanoseconds) nobody needs to take the lock only to learn that no renewal may start.
     renewal_closed_until: AtomicI64,
     state: Mutex<State>,
@@ -120,6 +122,7 @@ impl Fetching {
             randomness,
             policy,
             published: ArcSwapOption::empty(),
+            standing: Standing::default(),
             renewal_closed_until: AtomicI64::new(i64::MIN),
             state: Mutex::default(),
             snapshot_file: None,
@@ -134,7 +137,21 @@ impl Fetching {
     pub(crate) fn start_with(&self, snapshot: KeySnapshot) {
         let keys = snapshot.into_published(&self.policy, self.now());
         tracing::info!(keys = keys.len(), "starting with keys that were fetched earlier");
-        self.published.store(Some(Arc::new(keys)));
+        self.put(Arc::new(keys));
+    }
+
+    fn put(&self, keys: Arc<PublishedKeys>) {
+        self.standing.note(&keys);
+        self.published.store(Some(keys));
+    }
+
+    /// The generation of the keys that are usable at `now`. Starts a renewal when one is due.
+    pub(crate) fn generation_at(self: &Arc<Self>, now: Timestamp) -> Option<u64> {
+        let (generation, is_due) = self.standing.at(now)?;
+        if is_due && let Some(keys) = &*self.published() {
+            self.renew_if_due(keys, now);
+        }
+        Some(generation)
     }
 
     pub(crate) fn origin(&self) -> &Origin {
@@ -330,7 +347,7 @@ impl Fetching {
             // A disk that is slow or full costs nobody keys that were just fetched.
             tokio::task::spawn_blocking(move || snapshot.keep(&path));
         }
-        self.published.store(Some(published));
+        self.put(published);
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::ops::Deref;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use bytes::Bytes;
 use countersign_token::{KeySet, Timestamp};
@@ -77,6 +78,45 @@ impl PublishedKeys {
     /// Due by age, or by a clock that now stands before the fetch, so that the age cannot be told.
     pub(crate) fn due_at(&self, now: Timestamp) -> bool {
         now >= self.renew_at || now < self.fetched_at
+    }
+}
+
+/// The generation of the newest keys and their times, in a few words of memory that change with them: what every request
+/// whose token was seen before asks about, without touching the keys.
+#[derive(Debug)]
+pub(crate) struct Standing {
+    generation: AtomicU64,
+    fetched_at: AtomicI64,
+    renew_at: AtomicI64,
+    unusable_at: AtomicI64,
+}
+
+impl Default for Standing {
+    /// No keys.
+    fn default() -> Self {
+        let never = || AtomicI64::new(i64::MIN);
+        Self { generation: AtomicU64::new(0), fetched_at: never(), renew_at: never(), unusable_at: never() }
+    }
+}
+
+impl Standing {
+    /// Notes that these keys are the newest. To be called by one writer at a time.
+    pub(crate) fn note(&self, keys: &PublishedKeys) {
+        // The generation first: whoever sees the new times sees it too, and no verdict of old keys lives on by them.
+        self.generation.store(keys.generation, Ordering::Release);
+        self.fetched_at.store(keys.fetched_at.as_nanos(), Ordering::Release);
+        self.renew_at.store(keys.renew_at.as_nanos(), Ordering::Release);
+        self.unusable_at.store(keys.unusable_at.as_nanos(), Ordering::Release);
+    }
+
+    /// The generation of the keys that are usable at `now`, and whether they are due for renewal.
+    pub(crate) fn at(&self, now: Timestamp) -> Option<(u64, bool)> {
+        let now = now.as_nanos();
+        if now >= self.unusable_at.load(Ordering::Acquire) {
+            return None;
+        }
+        let is_due = now >= self.renew_at.load(Ordering::Acquire) || now < self.fetched_at.load(Ordering::Acquire);
+        Some((self.generation.load(Ordering::Acquire), is_due))
     }
 }
 

@@ -241,10 +241,7 @@ impl RemoteKeys {
     /// The generation of the keys usable at `now`; see [`crate::KeySource::generation_at`].
     #[must_use]
     pub fn generation_at(&self, now: Timestamp) -> Option<u64> {
-        let published = self.0.published();
-        let keys = published.as_ref().filter(|keys| keys.usable_at(now))?;
-        self.0.renew_if_due(keys, now);
-        Some(keys.generation)
+        self.0.generation_at(now)
     }
 
     /// The keys at hand as [`RemoteKeysBuilder::seed`] takes them: to embed in a program that must start without network.

@@ -5,7 +5,7 @@ use countersign_token::{Claims, Verified};
 use crate::{Refusal, metrics};
 
 pub(crate) fn admitted(caller: &Verified<Claims>) {
-    metrics::count("admitted", "");
+    metrics::admitted();
     tracing::debug!(
         target: "countersign_guard::decision",
         decision = "admitted",
@@ -46,12 +46,12 @@ pub(crate) fn no_guard() {
 }
 
 fn unavailable_event(reason: &'static str, cause: &dyn std::fmt::Display) {
-    metrics::count("unavailable", reason);
+    metrics::turned_away("unavailable", reason);
     tracing::error!(target: "countersign_guard::decision", decision = "unavailable", reason, %cause);
 }
 
 fn refusal_event(reason: &'static str, subject: Option<&'static str>, caller: Option<&Verified<Claims>>) {
-    metrics::count("refused", reason);
+    metrics::turned_away("refused", reason);
     tracing::info!(
         target: "countersign_guard::decision",
         decision = "refused",

@@ -6,24 +6,46 @@
 //! belongs to the one that is global then. Without the feature nothing is counted.
 
 #[cfg(feature = "opentelemetry")]
-pub(crate) fn count(decision: &'static str, reason: &'static str) {
-    use opentelemetry::KeyValue;
-    use opentelemetry::metrics::Counter;
+mod instrument {
     use std::sync::LazyLock;
 
-    static DECISIONS: LazyLock<Counter<u64>> = LazyLock::new(|| {
-        opentelemetry::global::meter("countersign-guard")
+    use opentelemetry::KeyValue;
+    use opentelemetry::metrics::Counter;
+
+    pub(super) struct Decisions {
+        pub(super) counter: Counter<u64>,
+        /// Those of nearly every request, made once.
+        pub(super) admitted: [KeyValue; 1],
+    }
+
+    pub(super) static DECISIONS: LazyLock<Decisions> = LazyLock::new(|| Decisions {
+        counter: opentelemetry::global::meter("countersign-guard")
             .u64_counter("countersign.guard.decisions")
             .with_description("Requests that were decided about, by decision and reason")
-            .build()
+            .build(),
+        admitted: [KeyValue::new("decision", "admitted")],
     });
-    if reason.is_empty() {
-        DECISIONS.add(1, &[KeyValue::new("decision", decision)]);
-    } else {
-        DECISIONS.add(1, &[KeyValue::new("decision", decision), KeyValue::new("reason", reason)]);
-    }
+}
+
+/// Somebody was let in.
+#[cfg(feature = "opentelemetry")]
+pub(crate) fn admitted() {
+    let decisions = &*instrument::DECISIONS;
+    decisions.counter.add(1, &decisions.admitted);
+}
+
+/// Somebody was not.
+#[cfg(feature = "opentelemetry")]
+pub(crate) fn turned_away(decision: &'static str, reason: &'static str) {
+    use opentelemetry::KeyValue;
+    let attributes = [KeyValue::new("decision", decision), KeyValue::new("reason", reason)];
+    instrument::DECISIONS.counter.add(1, &attributes);
 }
 
 #[cfg(not(feature = "opentelemetry"))]
 #[inline]
-pub(crate) fn count(_decision: &'static str, _reason: &'static str) {}
+pub(crate) fn admitted() {}
+
+#[cfg(not(feature = "opentelemetry"))]
+#[inline]
+pub(crate) fn turned_away(_decision: &'static str, _reason: &'static str) {}
