@@ -1,7 +1,7 @@
 //! The guard as middleware of actix-web 4, and the caller as an extractor.
 //!
-//! actix-web has `http` types of its own, so what the guard reads is copied: the `Authorization` headers, the trusted
-//! proxy's header if there is one, the peer's address, and a [`ClientCertificate`] from the request's or the connection's
+//! actix-web has `http` types of its own, so what the guard reads is copied: the `Authorization` and `DPoP` headers, the
+//! trusted proxy's header if there is one, method and path, the peer's address, and a [`ClientCertificate`] from the request's or the connection's
 //! data.
 
 use std::future::{Future, Ready, ready};
@@ -17,7 +17,9 @@ use http::header::AUTHORIZATION;
 use http::{Extensions, HeaderMap};
 
 use crate::layer::VerifiedCaller;
-use crate::{Answer, CallerRejection, ClientCertificate, Guard, PolicyError, RegisteredRule, Rule, bypass};
+use crate::{
+    Answer, CallerRejection, ClientCertificate, Guard, PolicyError, RegisteredRule, RequestTarget, Rule, bypass,
+};
 
 /// Lets requests in by a rule; handlers take the caller as [`VerifiedCaller`].
 ///
@@ -95,6 +97,7 @@ where
             let mut response = match guard.check(&headers, &extensions, &rule).await {
                 Ok(caller) => {
                     request.extensions_mut().insert(VerifiedCaller::new(caller));
+                    // An error of the handler's becomes an answer further out; where it does, the mark is missing.
                     service.call(request).await?.map_into_left_body()
                 }
                 Err(answer) => request.into_response(refused(answer)).map_into_right_body(),
@@ -109,7 +112,8 @@ where
 
 fn copied(request: &ServiceRequest, guard: &Guard) -> (HeaderMap, Extensions) {
     let mut headers = HeaderMap::new();
-    for name in [Some(&AUTHORIZATION), guard.proxy_header()].into_iter().flatten() {
+    let dpop = http::HeaderName::from_static("dpop");
+    for name in [Some(&AUTHORIZATION), Some(&dpop), guard.proxy_header()].into_iter().flatten() {
         for value in request.headers().get_all(name.as_str()) {
             // Both types take the same bytes; one that is refused must not be left out, so that two stay two.
             let value = http::HeaderValue::from_bytes(value.as_bytes());
@@ -117,6 +121,9 @@ fn copied(request: &ServiceRequest, guard: &Guard) -> (HeaderMap, Extensions) {
         }
     }
     let mut extensions = Extensions::new();
+    if let Ok(method) = http::Method::from_bytes(request.method().as_str().as_bytes()) {
+        extensions.insert(RequestTarget::new(method, request.uri().path()));
+    }
     if let Some(peer) = request.request().peer_addr() {
         extensions.insert(peer);
     }

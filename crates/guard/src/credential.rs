@@ -1,12 +1,12 @@
-//! Reading the credential of a request: exactly one `Authorization: Bearer` header, nothing else.
+//! Reading the credential of a request: exactly one `Authorization` header with one token, nothing else.
 //!
 //! RFC 6750 §2 also knows tokens in bodies and queries; both end up in logs, so they are not read. Two `Authorization`
 //! headers are refused rather than chosen from: proxies and servers choose differently (CVE-2025-64527).
 //!
-//! Reading has two steps. [`credential`] finds the bytes behind the word `Bearer`; they are only ever compared. What is
+//! Reading has two steps. [`credential`] finds the bytes behind the scheme; they are only ever compared. What is
 //! not known already goes through [`token_text`], which looks at each byte.
 
-use countersign_token::{MAX_TOKEN_BYTES, Rejection};
+use countersign_token::Rejection;
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 
@@ -27,22 +27,70 @@ pub enum CredentialError {
     Malformed,
 }
 
-const SCHEME: &[u8] = b"bearer";
+/// How a token was sent (the authentication scheme, RFC 9110 §11.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Scheme {
+    /// RFC 6750. Tokens that are bound to a certificate come this way too (RFC 8705 §3).
+    Bearer,
+    /// Entra's own for tokens that are bound to a certificate.
+    MtlsPop,
+    /// RFC 9449 §7.1.
+    #[cfg(feature = "proof-of-possession")]
+    Dpop,
+    /// Microsoft's signed HTTP requests.
+    #[cfg(feature = "proof-of-possession")]
+    Pop,
+}
 
-/// What stands behind `Bearer`, whatever it is.
-pub(crate) fn credential(headers: &HeaderMap) -> Result<&[u8], CredentialError> {
+/// Which schemes a guard takes beside those that every guard takes.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Schemes {
+    #[cfg(feature = "proof-of-possession")]
+    pub(crate) dpop: bool,
+    #[cfg(feature = "proof-of-possession")]
+    pub(crate) pop: bool,
+}
+
+/// A scheme and what stands behind it, whatever it is.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Credential<'a> {
+    pub(crate) scheme: Scheme,
+    pub(crate) text: &'a [u8],
+}
+
+const BEARER: &[u8] = b"bearer";
+
+/// The one credential of a request.
+pub(crate) fn credential(headers: &HeaderMap, schemes: Schemes) -> Result<Credential<'_>, CredentialError> {
     let mut values = headers.get_all(AUTHORIZATION).iter();
     let value = values.next().ok_or(CredentialError::Missing)?.as_bytes();
     if values.next().is_some() {
         return Err(CredentialError::Several);
     }
-    match value.split_at_checked(SCHEME.len()) {
-        Some((scheme, rest)) if scheme.eq_ignore_ascii_case(SCHEME) => match rest {
-            [] => Err(CredentialError::Malformed),
-            [b' ', token @ ..] => Ok(trim_blanks(token)),
-            _ => Err(CredentialError::Missing),
-        },
+    let (scheme, rest) = match value.split_at_checked(BEARER.len()) {
+        Some((scheme, rest)) if scheme.eq_ignore_ascii_case(BEARER) => (Scheme::Bearer, rest),
+        _ => schemes.other(value).ok_or(CredentialError::Missing)?,
+    };
+    match rest {
+        [] => Err(CredentialError::Malformed),
+        [b' ', text @ ..] => Ok(Credential { scheme, text: trim_blanks(text) }),
         _ => Err(CredentialError::Missing),
+    }
+}
+
+impl Schemes {
+    fn other(self, value: &[u8]) -> Option<(Scheme, &[u8])> {
+        let known: &[(Scheme, &[u8], bool)] = &[
+            (Scheme::MtlsPop, b"mtls_pop", true),
+            #[cfg(feature = "proof-of-possession")]
+            (Scheme::Dpop, b"dpop", self.dpop),
+            #[cfg(feature = "proof-of-possession")]
+            (Scheme::Pop, b"pop", self.pop),
+        ];
+        known.iter().filter(|(_, _, is_taken)| *is_taken).find_map(|&(scheme, name, _)| {
+            let (start, rest) = value.split_at_checked(name.len())?;
+            start.eq_ignore_ascii_case(name).then_some((scheme, rest))
+        })
     }
 }
 
@@ -56,15 +104,15 @@ fn trim_blanks(mut text: &[u8]) -> &[u8] {
 /// The credential as one token's text, still unverified.
 ///
 /// RFC 6750 §2.1 allows b64token only; a comma or a blank would be a second credential.
-pub(crate) fn token_text(credential: &[u8]) -> Result<&str, Refusal> {
-    if credential.len() > MAX_TOKEN_BYTES {
+pub(crate) fn token_text(credential: &[u8], max_bytes: usize) -> Result<&str, Refusal> {
+    if credential.len() > max_bytes {
         return Err(Rejection::TooLarge.into());
     }
     // Without an early exit, so that the compiler can look at sixteen bytes at once.
     let clean = credential
         .iter()
         .fold(true, |clean, &byte| clean & byte.is_ascii_graphic() & (byte != b',') & (byte != b';') & (byte != b'"'));
-    match std::str::from_utf8(credential) {
+    match simdutf8::basic::from_utf8(credential) {
         Ok(text) if clean && !text.is_empty() => Ok(text),
         _ => Err(CredentialError::Malformed.into()),
     }
@@ -73,6 +121,7 @@ pub(crate) fn token_text(credential: &[u8]) -> Result<&str, Refusal> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use countersign_token::MAX_TOKEN_BYTES;
     use http::HeaderValue;
 
     fn read(values: &[&str]) -> Result<String, &'static str> {
@@ -80,7 +129,8 @@ mod tests {
         for value in values {
             headers.append(AUTHORIZATION, HeaderValue::from_bytes(value.as_bytes()).unwrap());
         }
-        let text = credential(&headers).map_err(Refusal::from).and_then(token_text);
+        let read = credential(&headers, Schemes::default()).map_err(Refusal::from);
+        let text = read.and_then(|read| token_text(read.text, MAX_TOKEN_BYTES));
         text.map(str::to_owned).map_err(|refusal| refusal.code())
     }
 

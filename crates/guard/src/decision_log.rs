@@ -19,7 +19,10 @@ pub(crate) fn admitted(caller: &Verified<Claims>) {
 pub(crate) fn refused(refusal: &Refusal, caller: Option<&Verified<Claims>>) {
     match refusal {
         Refusal::Keys(unavailable) => unavailable_event(refusal.code(), unavailable),
-        Refusal::KeyUnconfirmed(_) | Refusal::GroupsUnavailable => unavailable_event(refusal.code(), refusal),
+        Refusal::KeyUnconfirmed(_) | Refusal::GroupsUnavailable | Refusal::ForeignRule => {
+            unavailable_event(refusal.code(), refusal);
+        }
+        Refusal::Binding(error) if error.is_ours() => unavailable_event(refusal.code(), error),
         Refusal::Token(rejection) => refusal_event(refusal.code(), rejection.subject(), caller),
         Refusal::Predicate(name) => refusal_event(refusal.code(), Some(name), caller),
         Refusal::Credential(_) | Refusal::Binding(_) | Refusal::Revoked(_) => {

@@ -9,10 +9,10 @@ use countersign_token::policy::Permission;
 use countersign_token::{Claims, Clock, NumericDate, Policy, PolicyError, Rejection, TenantId, Verified};
 use http::{Extensions, HeaderMap, HeaderValue, StatusCode};
 
-use crate::binding::{self, TrustedProxy};
-use crate::credential::{credential, token_text};
+use crate::binding::{BindingError, Bindings, Sent, TrustedProxy};
+use crate::credential::{Credential, Scheme, credential, token_text};
 use crate::hooks::GroupResolver;
-use crate::verifier::{Admitted, Decision, Denied, Known, VerifierBuilder};
+use crate::verifier::{Admitted, Decision, Denied, Known, Now, Pending, VerifierBuilder};
 use crate::{GuardLayer, Refusal, RegisteredRule, Rule, Verifier, decision_log};
 
 /// What an API adds to its routes. Clones share everything.
@@ -22,7 +22,7 @@ pub struct Guard(Arc<Inner>);
 struct Inner {
     verifier: Verifier,
     challenges: Challenges,
-    proxy: Option<TrustedProxy>,
+    bindings: Bindings,
     bypass: Option<Bypass>,
 }
 
@@ -46,6 +46,8 @@ struct Challenges {
     invalid: HeaderValue,
     expired: HeaderValue,
     stranger: HeaderValue,
+    /// What stands behind `Bearer` in each: the other schemes that the API takes.
+    others: String,
 }
 
 /// What a refused caller is told: a status, and the one header that goes with it.
@@ -67,7 +69,7 @@ pub struct GuardBuilder {
     authorization_uri: Option<String>,
     resource_metadata: Option<String>,
     realm: Option<String>,
-    proxy: Option<TrustedProxy>,
+    bindings: Bindings,
 }
 
 impl GuardBuilder {
@@ -144,7 +146,30 @@ impl GuardBuilder {
     /// Takes the certificates of clients from a proxy's header, where tokens are bound to one. Without it they are those
     /// of the connection itself, see [`crate::ClientCertificate`].
     pub fn trusted_proxy(mut self, proxy: TrustedProxy) -> Self {
-        self.proxy = Some(proxy);
+        self.bindings.proxy = Some(proxy);
+        self
+    }
+
+    /// Takes tokens that are bound to a key which a DPoP proof proves, under the scheme `DPoP` (RFC 9449). An unbound token
+    /// under that scheme is refused, as a bound one is under `Bearer`.
+    #[cfg(feature = "proof-of-possession")]
+    pub fn dpop(mut self, policy: crate::ProofPolicy) -> Self {
+        self.bindings.dpop = Some(crate::binding::Proofs::new(policy));
+        self
+    }
+
+    /// Takes signed HTTP requests under the scheme `PoP`, as Microsoft's libraries send them: the access token travels
+    /// inside, and names the key that signed the request.
+    #[cfg(feature = "proof-of-possession")]
+    pub fn signed_http_requests(mut self, policy: crate::ProofPolicy) -> Self {
+        self.bindings.pop = Some(crate::binding::Proofs::new(policy));
+        self
+    }
+
+    /// Takes encrypted tokens too; see [`VerifierBuilder::token_decryption`].
+    #[cfg(feature = "token-decryption")]
+    pub fn token_decryption(mut self, keys: countersign_token::DecryptionKeys) -> Self {
+        self.verifier = self.verifier.token_decryption(keys);
         self
     }
 
@@ -165,8 +190,8 @@ impl GuardBuilder {
         if let Some(url) = &self.resource_metadata {
             opening = opening.resource_metadata(url);
         }
-        let challenges = Challenges::new(opening);
-        Guard(Arc::new(Inner { verifier: self.verifier.build(), challenges, proxy: self.proxy, bypass }))
+        let challenges = Challenges::new(opening, self.bindings.other_challenges());
+        Guard(Arc::new(Inner { verifier: self.verifier.build(), challenges, bindings: self.bindings, bypass }))
     }
 }
 
@@ -180,7 +205,26 @@ pub(crate) enum First {
 /// A token that waits.
 pub(crate) struct Waiting {
     token: String,
-    digest: Option<crate::text_digest::TextDigest>,
+    pending: Pending,
+    scheme: Scheme,
+}
+
+impl Waiting {
+    /// The decision for those who cannot wait for somebody's groups; none if it is a key that is waited for.
+    #[cfg(feature = "tonic")]
+    pub(crate) fn without_groups(&self) -> Option<Decision> {
+        self.pending.without_groups().map(Err)
+    }
+}
+
+/// Under a scheme for bound tokens no other token passes.
+fn as_sent(scheme: Scheme, decision: Decision) -> Decision {
+    match decision {
+        Ok(Admitted { caller, bound: false }) if scheme != Scheme::Bearer => {
+            Err(Denied { refusal: BindingError::NotBound.into(), caller: Some(caller), authority: 0 })
+        }
+        decision => decision,
+    }
 }
 
 impl Guard {
@@ -194,7 +238,7 @@ impl Guard {
             authorization_uri: None,
             resource_metadata: None,
             realm: None,
-            proxy: None,
+            bindings: Bindings::default(),
         })
     }
 
@@ -212,7 +256,7 @@ impl Guard {
     /// The header in which a trusted proxy hands certificates on.
     #[cfg(feature = "actix-web")]
     pub(crate) fn proxy_header(&self) -> Option<&http::HeaderName> {
-        self.0.proxy.as_ref().map(TrustedProxy::header)
+        self.0.bindings.proxy.as_ref().map(TrustedProxy::header)
     }
 
     /// Fetches the first keys, so that start-up can wait for them or report that they cannot be had.
@@ -246,7 +290,8 @@ impl Guard {
     }
 
     /// Decides about a request by its headers, for servers that are neither `tower` nor any that there is an adapter for.
-    /// `extensions` may hold a [`crate::ClientCertificate`].
+    /// `extensions` may hold a [`crate::ClientCertificate`] and, where tokens are bound to keys that are proven request by
+    /// request, a [`crate::RequestTarget`].
     ///
     /// # Errors
     /// The [`Answer`] that the request gets.
@@ -256,51 +301,94 @@ impl Guard {
         extensions: &Extensions,
         rule: &RegisteredRule,
     ) -> Result<Arc<Verified<Claims>>, Answer> {
-        let decision = match self.decide(headers, rule) {
+        self.check_sent(Sent::headers(headers, extensions), rule).await
+    }
+
+    /// As [`Guard::check`], for whoever has the whole head of a request.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn check_parts(
+        &self,
+        parts: &http::request::Parts,
+        rule: &RegisteredRule,
+    ) -> Result<Arc<Verified<Claims>>, Answer> {
+        let sent = Sent::parts(&parts.method, &parts.uri, &parts.headers, &parts.extensions);
+        self.check_sent(sent, rule).await
+    }
+
+    async fn check_sent(&self, sent: Sent<'_>, rule: &RegisteredRule) -> Result<Arc<Verified<Claims>>, Answer> {
+        let decision = match self.decide(sent.headers, rule) {
             First::Decided(decision) => decision,
             First::Ask(waiting) => self.decide_waiting(waiting, rule).await,
         };
-        self.settle(decision, headers, extensions, rule)
+        self.settle(decision, sent, rule)
     }
 
     /// Decides without waiting, if that can be.
     pub(crate) fn decide(&self, headers: &HeaderMap, rule: &RegisteredRule) -> First {
+        if let Some(bypass) = &self.0.bypass {
+            return self.decide_text(Scheme::Bearer, bypass.token.as_bytes(), rule);
+        }
+        match credential(headers, self.0.bindings.schemes()) {
+            #[cfg(feature = "proof-of-possession")]
+            Ok(Credential { scheme: Scheme::Pop, text }) => self.decide_inside(text, rule),
+            Ok(Credential { scheme, text }) => self.decide_text(scheme, text, rule),
+            Err(error) => First::Decided(Err(Refusal::from(error).into())),
+        }
+    }
+
+    /// Decides about the token inside a signed request. The signature around it is for [`Guard::settle`].
+    #[cfg(feature = "proof-of-possession")]
+    fn decide_inside(&self, text: &[u8], rule: &RegisteredRule) -> First {
+        use countersign_token::{MAX_SIGNED_HTTP_REQUEST_BYTES, SignedHttpRequest};
+        let request = token_text(text, MAX_SIGNED_HTTP_REQUEST_BYTES).and_then(|text| {
+            SignedHttpRequest::parse(text).map_err(|error| Refusal::Binding(BindingError::from(error)))
+        });
+        match request {
+            Ok(request) => self.decide_text(Scheme::Pop, request.access_token().as_bytes(), rule),
+            Err(refusal) => First::Decided(Err(refusal.into())),
+        }
+    }
+
+    fn decide_text(&self, scheme: Scheme, text: &[u8], rule: &RegisteredRule) -> First {
         let verifier = &self.0.verifier;
-        let credential = match &self.0.bypass {
-            Some(bypass) => bypass.token.as_bytes(),
-            None => match credential(headers) {
-                Ok(credential) => credential,
-                Err(error) => return First::Decided(Err(Refusal::from(error).into())),
-            },
-        };
-        let digest = match verifier.decide_known(credential, rule) {
-            Known::Decided(decision) => return First::Decided(decision),
+        let digest = match verifier.decide_known(text, rule) {
+            Known::Decided(decision) => return First::Decided(as_sent(scheme, decision)),
+            Known::Overage(overage) => {
+                // It was verified before, so it is text.
+                let token = String::from_utf8_lossy(text).into_owned();
+                return First::Ask(Waiting { token, pending: Pending::Groups(overage), scheme });
+            }
             Known::Not(digest) => digest,
         };
-        match token_text(credential) {
+        match token_text(text, verifier.max_token_bytes()) {
             Ok(token) => match verifier.decide_now(token, digest, rule) {
-                Some(decision) => First::Decided(decision),
-                None => First::Ask(Waiting { token: token.to_owned(), digest }),
+                Now::Decided(decision) => First::Decided(as_sent(scheme, decision)),
+                Now::Pending(pending) => First::Ask(Waiting { token: token.to_owned(), pending, scheme }),
             },
             Err(refusal) => First::Decided(Err(refusal.into())),
         }
     }
 
     pub(crate) async fn decide_waiting(&self, waiting: Waiting, rule: &RegisteredRule) -> Decision {
-        self.0.verifier.decide_waiting(&waiting.token, waiting.digest, rule).await
+        let Waiting { token, pending, scheme } = waiting;
+        as_sent(scheme, self.0.verifier.decide_pending(&token, pending, rule).await)
     }
 
     /// The last step: the proof of a bound token's key, and the log.
     pub(crate) fn settle(
         &self,
         decision: Decision,
-        headers: &HeaderMap,
-        extensions: &Extensions,
+        sent: Sent<'_>,
         rule: &RegisteredRule,
     ) -> Result<Arc<Verified<Claims>>, Answer> {
         let decision = decision.and_then(|Admitted { caller, bound }| {
-            if bound && let Err(error) = binding::check(&caller, headers, extensions, self.0.proxy.as_ref()) {
-                return Err(Denied { refusal: error.into(), caller: Some(caller), authority: 0 });
+            if bound {
+                let now = self.0.verifier.now().as_unix_seconds();
+                if let Err(error) = self.0.bindings.check(&caller, sent, now) {
+                    return Err(Denied { refusal: error.into(), caller: Some(caller), authority: 0 });
+                }
             }
             Ok(caller)
         });
@@ -338,9 +426,13 @@ impl Guard {
                 told(status, challenges.claims(&claims))
             }
             Refusal::Predicate(_) => told(status, challenges.stranger.clone()),
+            Refusal::Binding(error) if error.is_ours() => {
+                Answer { status, www_authenticate: None, retry_after: Some(5) }
+            }
             // No permission would help these callers: it is they who are not wanted.
             Refusal::Token(rejection) if rejection.is_forbidden() => told(status, challenges.stranger.clone()),
             Refusal::Token(_) | Refusal::Binding(_) | Refusal::Revoked(_) => told(status, challenges.invalid.clone()),
+            Refusal::ForeignRule => Answer { status, www_authenticate: None, retry_after: None },
             Refusal::Keys(_) | Refusal::KeyUnconfirmed(_) | Refusal::GroupsUnavailable => {
                 Answer { status, www_authenticate: None, retry_after: Some(5) }
             }
@@ -389,8 +481,8 @@ fn answers_challenges(denied: &Denied) -> bool {
 }
 
 impl Challenges {
-    fn new(opening: BearerChallenge) -> Self {
-        let bare = |error, text| write(opening.clone(), error, text);
+    fn new(opening: BearerChallenge, others: String) -> Self {
+        let bare = |error, text| write(opening.clone(), error, text, &others);
         Self {
             missing: bare(None, ""),
             malformed: bare(
@@ -401,11 +493,12 @@ impl Challenges {
             expired: bare(Some(BearerError::InvalidToken), "The access token has expired."),
             stranger: bare(Some(BearerError::InsufficientScope), "The API does not admit this caller here."),
             opening,
+            others,
         }
     }
 
     fn write(&self, error: Option<BearerError>, text: &str) -> HeaderValue {
-        write(self.opening.clone(), error, text)
+        write(self.opening.clone(), error, text, &self.others)
     }
 
     /// A claims challenge, as Entra's own APIs write it.
@@ -415,10 +508,11 @@ impl Challenges {
     }
 }
 
-fn write(mut challenge: BearerChallenge, error: Option<BearerError>, text: &str) -> HeaderValue {
+fn write(mut challenge: BearerChallenge, error: Option<BearerError>, text: &str, others: &str) -> HeaderValue {
     if let Some(error) = error {
         challenge = challenge.error(error).error_description(text);
     }
     // Challenges are written from our own texts; a role with letters that no header can carry loses the description.
-    HeaderValue::try_from(challenge.to_header_value()).unwrap_or_else(|_| HeaderValue::from_static("Bearer"))
+    let challenge = format!("{}{others}", challenge.to_header_value());
+    HeaderValue::try_from(challenge).unwrap_or_else(|_| HeaderValue::from_static("Bearer"))
 }

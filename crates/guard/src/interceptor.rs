@@ -1,7 +1,7 @@
 //! [`GuardInterceptor`]: the guard as a `tonic` interceptor.
 //!
 //! An interceptor cannot wait. A token under a key that must be fetched first is answered `UNAVAILABLE`, which clients try
-//! again, while the fetch goes on. [`crate::GuardLayer::grpc`] waits instead; prefer it where the server takes a layer.
+//! again, while the fetch goes on; a user whose groups are too many for the token is refused where a group is wanted. [`crate::GuardLayer::grpc`] waits instead; prefer it where the server takes a layer.
 
 use std::sync::Arc;
 
@@ -9,6 +9,7 @@ use tonic::metadata::MetadataMap;
 use tonic::service::Interceptor;
 use tonic::{Code, Request, Status};
 
+use crate::binding::Sent;
 use crate::guard::First;
 use crate::{Answer, Guard, PolicyError, RegisteredRule, Rule, VerifiedCaller};
 
@@ -50,15 +51,20 @@ impl Interceptor for GuardInterceptor {
         let headers = request.metadata().clone().into_headers();
         let decision = match self.guard.decide(&headers, &self.rule) {
             First::Decided(decision) => decision,
-            First::Ask(waiting) => {
-                if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-                    let Self { guard, rule } = self.clone();
-                    runtime.spawn(async move { drop(guard.decide_waiting(waiting, &rule).await) });
+            First::Ask(waiting) => match waiting.without_groups() {
+                // Asking for them would bring an answer that nobody waits for.
+                Some(refused) => refused,
+                None => {
+                    if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+                        let Self { guard, rule } = self.clone();
+                        runtime.spawn(async move { drop(guard.decide_waiting(waiting, &rule).await) });
+                    }
+                    return Err(Status::unavailable("Service Unavailable"));
                 }
-                return Err(Status::unavailable("Service Unavailable"));
-            }
+            },
         };
-        let caller = self.guard.settle(decision, &headers, request.extensions(), &self.rule).map_err(status)?;
+        let sent = Sent::headers(&headers, request.extensions());
+        let caller = self.guard.settle(decision, sent, &self.rule).map_err(status)?;
         request.extensions_mut().insert(VerifiedCaller::new(Arc::clone(&caller)));
         Ok(request)
     }

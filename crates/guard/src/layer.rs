@@ -16,6 +16,7 @@ use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
 
+use crate::binding::Sent;
 use crate::bypass;
 use crate::guard::First;
 use crate::verifier::Decision;
@@ -26,7 +27,7 @@ use crate::{Answer, Guard, RegisteredRule};
 pub struct VerifiedCaller(Arc<Verified<Claims>>);
 
 impl VerifiedCaller {
-    #[cfg(any(feature = "tonic", feature = "actix-web"))]
+    #[cfg(any(feature = "tonic", feature = "actix-web", feature = "hyper"))]
     pub(crate) fn new(caller: Arc<Verified<Claims>>) -> Self {
         Self(caller)
     }
@@ -119,7 +120,7 @@ impl Applied {
         request: &mut Request<ReqBody>,
         decision: Decision,
     ) -> Result<(), Response<B>> {
-        match self.guard.settle(decision, request.headers(), request.extensions(), &self.rule) {
+        match self.guard.settle(decision, Sent::request(request), &self.rule) {
             Ok(caller) => {
                 request.extensions_mut().insert(VerifiedCaller(caller));
                 Ok(())

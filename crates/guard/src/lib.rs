@@ -12,6 +12,7 @@
 //! - [`GuardedRouter`] and [`Caller`] are the same for axum.
 //! - [`GuardLayer::grpc`] is the same for gRPC; with the feature `tonic` there is `GuardInterceptor` besides.
 //! - `GuardMiddleware` is the same for actix-web 4, with the feature `actix-web`.
+//! - `GuardedHyperService` is the same for a plain hyper service, with the feature `hyper`.
 //! - [`Guard::check`] is the decision by headers alone, for every other server.
 //! - [`PolicyFile`] keeps a guard's policy in step with a file; [`DevelopmentBypass`] stands in for callers on a laptop.
 //!
@@ -61,6 +62,8 @@ mod decision_log;
 mod forge;
 mod guard;
 mod hooks;
+#[cfg(feature = "hyper")]
+mod hyper;
 #[cfg(feature = "tonic")]
 mod interceptor;
 mod layer;
@@ -77,9 +80,13 @@ mod text_digest;
 mod verdict_cache;
 mod verifier;
 
+#[cfg(feature = "hyper")]
+pub use self::hyper::GuardedHyperService;
 #[cfg(feature = "actix-web")]
 pub use actix::{GuardMiddleware, GuardedActixService};
-pub use binding::{BindingError, CertificateForm, ClientCertificate, TrustedProxy};
+#[cfg(feature = "proof-of-possession")]
+pub use binding::ProofPolicy;
+pub use binding::{BindingError, CertificateForm, ClientCertificate, RequestTarget, TrustedProxy};
 pub use bypass::{BypassError, DevelopmentBypass};
 #[cfg(feature = "axum")]
 pub use caller::{AppRole, ByScope, Caller, Requirement, Scope};

@@ -1,9 +1,10 @@
-//! [`PolicyFile`]: a policy kept in a file, replaced whole or not at all.
+//! [`PolicyFile`]: a policy kept in a file, or one for each of several authorities, replaced whole or not at all.
 //!
 //! Nothing watches the file: the service says when to look, on a signal or every minute. A file that cannot be read or kept
 //! changes nothing, and the error is the service's to show (`pitfalls` D25).
 
-use std::io;
+use std::fs::File;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -59,7 +60,8 @@ pub enum Reload {
     Replaced,
 }
 
-/// A policy in a file, as JSON in the shape of [`Policy`].
+/// A policy in a file, as JSON in the shape of [`Policy`]; for a verifier of several authorities an array of them, in the
+/// order in which the authorities were given.
 ///
 /// ```
 /// use countersign_discovery::KeySource;
@@ -85,7 +87,7 @@ pub enum Reload {
 #[derive(Debug)]
 pub struct PolicyFile {
     path: PathBuf,
-    current: Mutex<Policy>,
+    current: Mutex<Vec<Policy>>,
 }
 
 impl PolicyFile {
@@ -95,14 +97,22 @@ impl PolicyFile {
     /// [`PolicyFileError`].
     pub fn open(path: impl Into<PathBuf>) -> Result<Self, PolicyFileError> {
         let path = path.into();
-        let policy = read(&path)?;
-        policy.compile().map_err(|source| PolicyFileError::Policy { path: path.clone(), source })?;
-        Ok(Self { path, current: Mutex::new(policy) })
+        let policies = read(&path)?;
+        for policy in &policies {
+            policy.compile().map_err(|source| PolicyFileError::Policy { path: path.clone(), source })?;
+        }
+        Ok(Self { path, current: Mutex::new(policies) })
     }
 
-    /// The policy as it was last read.
+    /// The policy as it was last read; of several the first.
     #[must_use]
     pub fn policy(&self) -> Policy {
+        self.policies().into_iter().next().unwrap_or_default()
+    }
+
+    /// The policies as they were last read.
+    #[must_use]
+    pub fn policies(&self) -> Vec<Policy> {
         self.current.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
@@ -113,25 +123,30 @@ impl PolicyFile {
     /// # Errors
     /// [`PolicyFileError`]; the old policy then stays in force.
     pub fn reload(&self, verifier: &Verifier) -> Result<Reload, PolicyFileError> {
-        let policy = read(&self.path)?;
+        // Read under the lock, so that of two who reload at once the later one has read the later text.
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
-        if *current == policy {
+        let policies = read(&self.path)?;
+        if *current == policies {
             return Ok(Reload::Unchanged);
         }
-        let path = || self.path.clone();
-        verifier.replace_policy(&policy).map_err(|source| PolicyFileError::Policy { path: path(), source })?;
+        let fault = |source| PolicyFileError::Policy { path: self.path.clone(), source };
+        verifier.replace_policies(&policies).map_err(fault)?;
         tracing::info!(path = %self.path.display(), "a new policy is in force");
-        *current = policy;
+        *current = policies;
         Ok(Reload::Replaced)
     }
 }
 
-fn read(path: &Path) -> Result<Policy, PolicyFileError> {
+fn read(path: &Path) -> Result<Vec<Policy>, PolicyFileError> {
     let unread = |source| PolicyFileError::Read { path: path.to_owned(), source };
-    let length = std::fs::metadata(path).map_err(unread)?.len();
-    if length > MAX_BYTES {
+    let mut text = Vec::new();
+    File::open(path).and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut text)).map_err(unread)?;
+    if text.len() as u64 > MAX_BYTES {
         return Err(PolicyFileError::TooLarge { path: path.to_owned() });
     }
-    let text = std::fs::read(path).map_err(unread)?;
-    serde_json::from_slice(&text).map_err(|source| PolicyFileError::Parse { path: path.to_owned(), source })
+    // One or several is told apart by the first character, so that a fault inside is named where it is.
+    let is_list = text.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[');
+    let parsed =
+        if is_list { serde_json::from_slice(&text) } else { serde_json::from_slice(&text).map(|policy| vec![policy]) };
+    parsed.map_err(|source| PolicyFileError::Parse { path: path.to_owned(), source })
 }

@@ -26,6 +26,9 @@ pub enum Refusal {
     /// understand one.
     #[error("the service has revoked tokens issued before {}", .0.0)]
     Revoked(NumericDate),
+    /// The rule was registered with another verifier, where its number means something else: 500, a fault of the service.
+    #[error("the rule was registered with another verifier")]
+    ForeignRule,
     /// Nobody can tell, because the authority's keys cannot be had: 503.
     #[error("the authority's keys cannot be had")]
     Keys(#[source] KeysUnavailable),
@@ -59,6 +62,7 @@ impl Refusal {
             Self::Binding(error) => error.code(),
             Self::Predicate(_) => "predicate_unmet",
             Self::Revoked(_) => "revoked",
+            Self::ForeignRule => "foreign_rule",
             Self::Keys(_) => "keys_unavailable",
             Self::KeyUnconfirmed(_) => "key_unconfirmed",
             Self::GroupsUnavailable => "groups_unavailable",
@@ -75,7 +79,9 @@ impl Refusal {
             Self::Credential(CredentialError::Missing) => http::StatusCode::UNAUTHORIZED,
             Self::Credential(_) => http::StatusCode::BAD_REQUEST,
             Self::Token(rejection) if rejection.is_forbidden() => http::StatusCode::FORBIDDEN,
+            Self::Binding(error) if error.is_ours() => http::StatusCode::SERVICE_UNAVAILABLE,
             Self::Token(_) | Self::Revoked(_) | Self::Binding(_) => http::StatusCode::UNAUTHORIZED,
+            Self::ForeignRule => http::StatusCode::INTERNAL_SERVER_ERROR,
             Self::Predicate(_) => http::StatusCode::FORBIDDEN,
             Self::Keys(_) | Self::KeyUnconfirmed(_) | Self::GroupsUnavailable => http::StatusCode::SERVICE_UNAVAILABLE,
         }

@@ -9,7 +9,8 @@ use std::convert::Infallible;
 use std::fmt;
 
 use axum::Router;
-use axum::routing::MethodRouter;
+use axum::handler::Handler;
+use axum::routing::{MethodFilter, MethodRouter};
 use countersign_token::PolicyError;
 
 use crate::{Guard, GuardLayer, RegisteredRule, Rule};
@@ -37,15 +38,15 @@ pub enum StartError {
 /// One path may be given several times with different methods, each with a permission of its own:
 ///
 /// ```
-/// use axum::routing::{get, post};
+/// use axum::routing::get;
 /// use countersign_guard::{GuardedRouter, Permission};
 /// # use countersign_guard::{Guard, Policy};
 /// # let policy: Policy = serde_json::from_str(r#"{"tenants": [], "issuers": [], "audiences": []}"#)?;
 /// # let keys = countersign_token::KeySet::parse(br#"{"keys":[]}"#)?;
 /// # let guard = Guard::builder(countersign_discovery::KeySource::fixed(keys), &policy)?.build();
 /// let app: axum::Router = GuardedRouter::new(guard)
-///     .route("/orders", get(|| async { "tea, ink" })).requires(Permission::any_app_role(["Orders.Read"]))
-///     .route("/orders", post(|| async { "ordered" })).requires(Permission::any_app_role(["Orders.Write"]))
+///     .get("/orders", || async { "tea, ink" }).requires(Permission::any_app_role(["Orders.Read"]))
+///     .post("/orders", || async { "ordered" }).requires(Permission::any_app_role(["Orders.Write"]))
 ///     .open("/health", "the load balancer has no token", get(|| async { "well" }))
 ///     .into_router()?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -71,6 +72,8 @@ impl<S> fmt::Debug for GuardedRouter<S> {
 pub struct PendingRoute<S> {
     router: GuardedRouter<S>,
     path: String,
+    /// `GET `, where there is one.
+    method: &'static str,
     handlers: MethodRouter<S, Infallible>,
 }
 
@@ -95,9 +98,43 @@ impl<S: Clone + Send + Sync + 'static> GuardedRouter<S> {
         }
     }
 
-    /// Adds a route; say next what it [requires](PendingRoute::requires).
+    /// Adds a route; say next what it [requires](PendingRoute::requires), whatever the method. The listing cannot tell
+    /// which methods `handlers` has; with [`GuardedRouter::get`] and its like it can.
     pub fn route(self, path: &str, handlers: MethodRouter<S, Infallible>) -> PendingRoute<S> {
-        PendingRoute { router: self, path: path.to_owned(), handlers }
+        PendingRoute { router: self, path: path.to_owned(), method: "", handlers }
+    }
+
+    fn on<H, T>(self, method: &'static str, filter: MethodFilter, path: &str, handler: H) -> PendingRoute<S>
+    where
+        H: Handler<T, S>,
+        T: 'static,
+    {
+        PendingRoute { router: self, path: path.to_owned(), method, handlers: axum::routing::on(filter, handler) }
+    }
+
+    /// Adds a route for `GET` (and, as axum has it, `HEAD`).
+    pub fn get<H: Handler<T, S>, T: 'static>(self, path: &str, handler: H) -> PendingRoute<S> {
+        self.on("GET ", MethodFilter::GET, path, handler)
+    }
+
+    /// Adds a route for `POST`.
+    pub fn post<H: Handler<T, S>, T: 'static>(self, path: &str, handler: H) -> PendingRoute<S> {
+        self.on("POST ", MethodFilter::POST, path, handler)
+    }
+
+    /// Adds a route for `PUT`.
+    pub fn put<H: Handler<T, S>, T: 'static>(self, path: &str, handler: H) -> PendingRoute<S> {
+        self.on("PUT ", MethodFilter::PUT, path, handler)
+    }
+
+    /// Adds a route for `PATCH`.
+    pub fn patch<H: Handler<T, S>, T: 'static>(self, path: &str, handler: H) -> PendingRoute<S> {
+        self.on("PATCH ", MethodFilter::PATCH, path, handler)
+    }
+
+    /// Adds a route for `DELETE`.
+    pub fn delete<H: Handler<T, S>, T: 'static>(self, path: &str, handler: H) -> PendingRoute<S> {
+        self.on("DELETE ", MethodFilter::DELETE, path, handler)
     }
 
     /// Adds a route that anybody may call. The reason stands in the listing, for whoever reviews it; a blank one keeps the
@@ -155,9 +192,9 @@ impl<S: Clone + Send + Sync + 'static> PendingRoute<S> {
     /// If the path has these methods already, as axum does.
     #[must_use]
     pub fn requires(self, rule: impl Into<Rule>) -> GuardedRouter<S> {
-        let Self { mut router, path, handlers } = self;
+        let Self { mut router, path, method, handlers } = self;
         let rule = rule.into();
-        router.listing.push(format!("{path}: {rule}"));
+        router.listing.push(format!("{method}{path}: {rule}"));
         match router.register(rule) {
             Ok(rule) => {
                 if router.guard.verifier().policies().lets_nobody_in(rule.rule()) {

@@ -1,6 +1,6 @@
 //! [`VerifierBuilder`].
 
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use arc_swap::ArcSwap;
@@ -24,7 +24,12 @@ pub struct VerifierBuilder {
     cache_bytes: u64,
     hooks: Hooks,
     clock: Arc<dyn Clock>,
+    #[cfg(feature = "token-decryption")]
+    decryption: Option<countersign_token::DecryptionKeys>,
 }
+
+/// The number of the next verifier.
+static NEXT: AtomicU64 = AtomicU64::new(1);
 
 impl VerifierBuilder {
     pub(super) fn new(keys: KeySource, policy: &Policy) -> Result<Self, PolicyError> {
@@ -34,6 +39,8 @@ impl VerifierBuilder {
             cache_bytes: DEFAULT_CACHE_BYTES,
             hooks: Hooks::default(),
             clock: Arc::new(SystemClock),
+            #[cfg(feature = "token-decryption")]
+            decryption: None,
         }
         .also(keys, policy)
     }
@@ -96,15 +103,30 @@ impl VerifierBuilder {
         self
     }
 
+    /// Takes tokens that are encrypted to one of these keys too, as Entra sends them to APIs whose registration has an
+    /// encryption key (`tokenEncryptionKeyId`). What is inside is verified like every other token.
+    ///
+    /// Whoever knows the public key can make this process decrypt: each token that was not seen before costs about 0.6 ms,
+    /// forged ones too, against 2 µs otherwise. Tokens that are not encrypted are taken as before.
+    ///
+    /// Source: RFC 7516; Microsoft identity platform, "Configurable token encryption".
+    #[cfg(feature = "token-decryption")]
+    pub fn token_decryption(mut self, keys: countersign_token::DecryptionKeys) -> Self {
+        self.decryption = Some(keys);
+        self
+    }
+
     /// Builds the verifier. Nothing is fetched before the first token, see [`Verifier::ready`].
     #[must_use]
     pub fn build(self) -> Verifier {
         if self.hooks.tenant.is_none() && self.validators.iter().any(Validator::takes_any_tenant) {
             tracing::warn!("the policy takes any tenant, and nobody decides about them: only those it lists get in");
         }
-        let own = RegisteredRule { id: 0, rule: Arc::new(Rule::own()) };
+        let id = NEXT.fetch_add(1, Ordering::Relaxed);
+        let own = RegisteredRule { verifier: id, id: 0, rule: Arc::new(Rule::own()) };
         let policies = Policies::new(self.validators.into(), Arc::clone(&own.rule));
         Verifier {
+            id,
             authorities: self.authorities.into(),
             revision: AtomicU64::new(policies.revision),
             policies: ArcSwap::from_pointee(policies),
@@ -113,6 +135,8 @@ impl VerifierBuilder {
             cache: VerdictCache::new(self.cache_bytes),
             hooks: self.hooks,
             clock: self.clock,
+            #[cfg(feature = "token-decryption")]
+            decryption: self.decryption,
         }
     }
 }

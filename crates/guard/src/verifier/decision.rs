@@ -1,5 +1,5 @@
 //! From a token to a decision, in three attempts: what is known already, what can be decided with the keys at hand, and
-//! what must wait for keys or for somebody's groups.
+//! what must wait for keys, or for somebody's groups (`overage.rs`).
 //!
 //! Of several authorities each gives one of three answers: accepted, refused, or not mine. What an authority refuses after
 //! it recognised the token as its own is final; what is nobody's is refused for the first reason given.
@@ -9,6 +9,7 @@ use std::sync::atomic::Ordering;
 
 use countersign_token::{Claims, KeySet, NumericDate, Rejection, Timestamp, UnverifiedJws, Verified, authenticate};
 
+use super::overage::Overage;
 use super::{RegisteredRule, Verifier};
 use crate::Refusal;
 use crate::text_digest::TextDigest;
@@ -43,8 +44,55 @@ impl<R: Into<Refusal>> From<R> for Denied {
 /// What comes of looking a token up.
 pub(crate) enum Known {
     Decided(Decision),
+    /// It was verified before, and the user's groups are elsewhere.
+    Overage(Overage),
     /// It was not verified before, or not with these keys and policies. The digest finds it again once it was.
     Not(Option<TextDigest>),
+}
+
+/// What comes of deciding with what is at hand.
+pub(crate) enum Now {
+    Decided(Decision),
+    Pending(Pending),
+}
+
+/// What must be asked for before a token can be decided about.
+pub(crate) enum Pending {
+    /// The key that it names. The digest finds the verdict again.
+    Key(Option<TextDigest>),
+    /// The user's groups.
+    Groups(Overage),
+}
+
+/// What one authority makes of a token.
+enum Judged {
+    Decided(Decision),
+    Overage(Overage),
+}
+
+/// Whose keys and which policies a verdict rests on.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Stamp {
+    pub(crate) authority: usize,
+    pub(crate) keys: u64,
+    pub(crate) revision: u64,
+}
+
+/// A token as it was sent, or as it was inside an encrypted one.
+enum Opened<'a> {
+    AsSent(&'a str),
+    #[cfg(feature = "token-decryption")]
+    Inside(countersign_token::DecryptedToken),
+}
+
+impl Opened<'_> {
+    fn as_str(&self) -> &str {
+        match self {
+            Self::AsSent(token) => token,
+            #[cfg(feature = "token-decryption")]
+            Self::Inside(token) => token.as_str(),
+        }
+    }
 }
 
 /// Whether a refusal says that the token is another authority's, or nobody's.
@@ -88,6 +136,9 @@ impl Verifier {
     ///
     /// `token` may be any bytes: they only matter if they are a verified token's.
     pub(crate) fn decide_known(&self, token: &[u8], rule: &RegisteredRule) -> Known {
+        if rule.verifier != self.id {
+            return Known::Decided(Err(Refusal::ForeignRule.into()));
+        }
         let Some(digest) = self.cache.digest(token) else { return Known::Not(None) };
         let Some(verdict) = self.cache.find(&digest) else { return Known::Not(Some(digest)) };
         let now = self.clock.now();
@@ -119,51 +170,60 @@ impl Verifier {
             // Of two threads that add a bit at once one may lose its own, and adds it the next time.
             self.cache.insert(digest, Verdict { granted: verdict.granted | 1 << rule.id, ..verdict.clone() });
         }
-        match self.permit(checked, authority, verdict.caller, verdict.facts, rule) {
-            Err(denied) if self.can_resolve(&denied) => Known::Not(Some(digest)),
-            decision => Known::Decided(decision),
+        let stamp = Stamp { authority, keys: verdict.keys, revision: verdict.revision };
+        match self.conclude(checked, stamp, verdict.caller, verdict.facts, rule) {
+            Judged::Overage(overage) => Known::Overage(overage),
+            Judged::Decided(decision) => Known::Decided(decision),
         }
     }
 
-    /// Decides with the keys at hand; `None` if others would have to be fetched first, or somebody's groups.
+    /// Decides with the keys at hand, unless others would have to be fetched first, or somebody's groups.
     ///
     /// Without any keys a token that no key could save is still refused as what it is, and costs nobody a fetch.
-    pub(crate) fn decide_now(
-        &self,
-        token: &str,
-        digest: Option<TextDigest>,
-        rule: &RegisteredRule,
-    ) -> Option<Decision> {
+    pub(crate) fn decide_now(&self, token: &str, digest: Option<TextDigest>, rule: &RegisteredRule) -> Now {
+        let opened = match self.open(token) {
+            Ok(opened) => opened,
+            Err(rejection) => return Now::Decided(Err(rejection.into())),
+        };
+        let token = opened.as_str();
         let now = self.clock.now();
         let mut first = None;
         let mut unknown = false;
         for (index, authority) in self.authorities.iter().enumerate() {
-            let decision = match authority.keys.current() {
+            let judged = match authority.keys.current() {
                 Some(keys) => self.decide_with(token, digest, (index, &keys, keys.generation()), now, rule),
                 None => self.decide_with(token, digest, (index, &KeySet::default(), 0), now, rule),
             };
-            match decision {
-                Err(denied) if is_unknown_key(&denied) => unknown = true,
-                Err(denied) if is_not_mine(&denied) => first = Some(first.unwrap_or(denied)),
-                Err(denied) if self.can_resolve(&denied) => return None,
-                decision => return Some(decision),
+            match judged {
+                Judged::Overage(overage) => return Now::Pending(Pending::Groups(overage)),
+                Judged::Decided(Err(denied)) if is_unknown_key(&denied) => unknown = true,
+                Judged::Decided(Err(denied)) if is_not_mine(&denied) => first = Some(first.unwrap_or(denied)),
+                Judged::Decided(decision) => return Now::Decided(decision),
             }
         }
-        // A key that one authority does not have may be another's next one.
-        first.filter(|_| !unknown).map(Err)
+        match first.filter(|_| !unknown) {
+            Some(denied) => Now::Decided(Err(denied)),
+            // A key that one authority does not have may be another's next one.
+            None => Now::Pending(Pending::Key(digest)),
+        }
     }
 
-    /// Decides after asking every authority for the key that the token names, and the service for groups.
-    pub(crate) async fn decide_waiting(
-        &self,
-        token: &str,
-        digest: Option<TextDigest>,
-        rule: &RegisteredRule,
-    ) -> Decision {
+    /// Decides after asking for what was missing.
+    pub(crate) async fn decide_pending(&self, token: &str, pending: Pending, rule: &RegisteredRule) -> Decision {
+        match pending {
+            Pending::Key(digest) => self.decide_waiting(token, digest, rule).await,
+            Pending::Groups(overage) => self.resolve(overage, rule).await,
+        }
+    }
+
+    /// Decides after asking every authority for the key that the token names.
+    async fn decide_waiting(&self, token: &str, digest: Option<TextDigest>, rule: &RegisteredRule) -> Decision {
+        let opened = self.open(token)?;
+        let token = opened.as_str();
         let key_id = UnverifiedJws::parse(token)?.key_id().ok_or(Rejection::KeyIdMissing)?.to_owned();
         let mut refused = None;
         for (index, authority) in self.authorities.iter().enumerate() {
-            let decision = match authority.keys.keys_for(&key_id).await {
+            let judged = match authority.keys.keys_for(&key_id).await {
                 Ok(keys) => {
                     let now = self.clock.now();
                     self.decide_with(token, digest, (index, &keys, keys.generation()), now, rule)
@@ -173,13 +233,25 @@ impl Verifier {
                     continue;
                 }
             };
-            match decision {
-                Err(denied) if is_not_mine(&denied) => refused = Some(weightier(refused, denied)),
-                Err(denied) if self.can_resolve(&denied) => return self.resolve(denied, rule).await,
-                decision => return decision,
+            match judged {
+                Judged::Overage(overage) => return self.resolve(overage, rule).await,
+                Judged::Decided(Err(denied)) if is_not_mine(&denied) => refused = Some(weightier(refused, denied)),
+                Judged::Decided(decision) => return decision,
             }
         }
         Err(refused.unwrap_or_else(|| Rejection::UnknownKey.into()))
+    }
+
+    /// Takes a token out of its encryption, if it has one and there are keys for it.
+    #[cfg_attr(not(feature = "token-decryption"), expect(clippy::unnecessary_wraps, reason = "as with the feature"))]
+    fn open<'a>(&self, token: &'a str) -> Result<Opened<'a>, Rejection> {
+        #[cfg(feature = "token-decryption")]
+        if let Some(keys) = &self.decryption
+            && countersign_token::is_encrypted(token)
+        {
+            return keys.decrypt(token).map(Opened::Inside);
+        }
+        Ok(Opened::AsSent(token))
     }
 
     /// Decides from the signature up. The policies are loaded once: what they say about genuineness and what they say
@@ -191,14 +263,18 @@ impl Verifier {
         (authority, keys, generation): (usize, &KeySet, u64),
         now: Timestamp,
         rule: &RegisteredRule,
-    ) -> Decision {
+    ) -> Judged {
         let policies = self.policies();
         let validator = policies.validator(authority);
-        let caller = Arc::new(authenticate(token, keys, validator, now)?);
+        let caller = match authenticate(token, keys, validator, now) {
+            Ok(caller) => Arc::new(caller),
+            Err(rejection) => return Judged::Decided(Err(rejection.into())),
+        };
         let facts = Facts {
             bound: caller.is_bound(),
             unlisted_tenant: validator.takes_any_tenant() && !validator.lists_tenant(caller.tenant()),
         };
+        let stamp = Stamp { authority, keys: generation, revision: policies.revision };
         let checked = policies.check(authority, &rule.rule, &caller);
         if let Some(digest) = digest {
             let (valid_from, valid_until) = validator.valid_between(&caller);
@@ -214,66 +290,56 @@ impl Verifier {
             };
             self.cache.insert(digest, verdict);
         }
-        self.permit(checked, authority, caller, facts, rule)
+        self.conclude(checked, stamp, caller, facts, rule)
     }
 
-    /// Lets a genuine caller pass or not, by what the rule and the policy say.
-    fn permit(
+    /// Lets a genuine caller pass or not, by what the rule and the policy say; or finds that the groups are elsewhere, and
+    /// that there is somebody to be asked for them.
+    fn conclude(
         &self,
         checked: Result<(), Rejection>,
-        authority: usize,
+        stamp: Stamp,
         caller: Arc<Verified<Claims>>,
         facts: Facts,
         rule: &RegisteredRule,
-    ) -> Decision {
+    ) -> Judged {
         match checked {
-            Ok(()) => self.ask_hooks(caller, facts, authority, rule),
-            Err(rejection) => Err(Denied { refusal: rejection.into(), caller: Some(caller), authority }),
+            Ok(()) => Judged::Decided(self.ask_hooks(caller, facts, stamp.authority, rule)),
+            Err(Rejection::GroupOverage) if self.hooks.groups.is_some() => {
+                Judged::Overage(Overage { caller, facts, stamp })
+            }
+            Err(rejection) => Judged::Decided(Err(Denied {
+                refusal: rejection.into(),
+                caller: Some(caller),
+                authority: stamp.authority,
+            })),
         }
+    }
+
+    /// Whether the service takes callers of this tenant, where the policy takes any.
+    pub(super) fn takes_tenant(&self, caller: &Verified<Claims>, facts: Facts) -> bool {
+        !facts.unlisted_tenant || self.hooks.tenant.as_ref().is_some_and(|admits| admits(caller.tenant()))
     }
 
     /// What the service itself says.
-    fn ask_hooks(
+    pub(super) fn ask_hooks(
         &self,
         caller: Arc<Verified<Claims>>,
         facts: Facts,
         authority: usize,
         rule: &RegisteredRule,
     ) -> Decision {
-        let refusal =
-            if facts.unlisted_tenant && !self.hooks.tenant.as_ref().is_some_and(|admits| admits(caller.tenant())) {
-                Some(Rejection::TenantNotAllowed.into())
-            } else if let Some(since) = self.hooks.revocation.as_ref().and_then(|revoked| revoked(&caller)) {
-                Some(Refusal::Revoked(since))
-            } else {
-                let conditions = self.hooks.predicates.iter().chain(&rule.rule.predicates);
-                conditions.into_iter().find(|it| !it.admits(&caller)).map(|it| Refusal::Predicate(it.name()))
-            };
+        let refusal = if !self.takes_tenant(&caller, facts) {
+            Some(Rejection::TenantNotAllowed.into())
+        } else if let Some(since) = self.hooks.revocation.as_ref().and_then(|revoked| revoked(&caller)) {
+            Some(Refusal::Revoked(since))
+        } else {
+            let conditions = self.hooks.predicates.iter().chain(&rule.rule.predicates);
+            conditions.into_iter().find(|it| !it.admits(&caller)).map(|it| Refusal::Predicate(it.name()))
+        };
         match refusal {
             None => Ok(Admitted { caller, bound: facts.bound }),
             Some(refusal) => Err(Denied { refusal, caller: Some(caller), authority }),
-        }
-    }
-
-    /// Whether the caller was refused only because the groups are elsewhere, and somebody can be asked for them.
-    fn can_resolve(&self, denied: &Denied) -> bool {
-        self.hooks.groups.is_some() && matches!(denied.refusal, Refusal::Token(Rejection::GroupOverage))
-    }
-
-    async fn resolve(&self, denied: Denied, rule: &RegisteredRule) -> Decision {
-        let (Some(resolver), Some(caller)) = (&self.hooks.groups, &denied.caller) else { return Err(denied) };
-        let Some(groups) = resolver.groups(caller).await else {
-            return Err(Denied { refusal: Refusal::GroupsUnavailable, ..denied });
-        };
-        let policies = self.policies();
-        let validator = policies.validator(denied.authority);
-        let facts = Facts {
-            bound: caller.is_bound(),
-            unlisted_tenant: validator.takes_any_tenant() && !validator.lists_tenant(caller.tenant()),
-        };
-        match rule.rule.check_with_groups(validator, caller, &groups) {
-            Ok(()) => self.ask_hooks(Arc::clone(caller), facts, denied.authority, rule),
-            Err(rejection) => Err(Denied { refusal: rejection.into(), ..denied }),
         }
     }
 }

@@ -4,6 +4,7 @@
 
 mod builder;
 mod decision;
+mod overage;
 mod policies;
 
 use std::fmt;
@@ -13,10 +14,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use arc_swap::ArcSwap;
 use countersign_discovery::KeySource;
 use countersign_token::policy::Permission;
-use countersign_token::{Claims, Clock, Policy, PolicyError, Validator, Verified};
+use countersign_token::{Claims, Clock, Policy, PolicyError, Timestamp, Validator, Verified};
 
 pub use self::builder::VerifierBuilder;
-pub(crate) use self::decision::{Admitted, Decision, Denied, Facts, Known};
+pub(crate) use self::decision::{Admitted, Decision, Denied, Facts, Known, Now, Pending};
 pub(crate) use self::policies::Policies;
 use crate::binding::BindingError;
 use crate::hooks::Hooks;
@@ -93,6 +94,8 @@ use crate::{Refusal, Rule};
 /// }
 /// ```
 pub struct Verifier {
+    /// Tells verifiers apart, so that a rule of one is not taken for the other's of the same number.
+    id: u64,
     pub(crate) authorities: Box<[Authority]>,
     policies: ArcSwap<Policies>,
     /// The revision of `policies`, for hits, which need to know no more.
@@ -103,6 +106,8 @@ pub struct Verifier {
     cache: VerdictCache,
     hooks: Hooks,
     clock: Arc<dyn Clock>,
+    #[cfg(feature = "token-decryption")]
+    decryption: Option<countersign_token::DecryptionKeys>,
 }
 
 /// One issuer of tokens, with the keys it publishes. Its policy stands under the same number in [`Policies`].
@@ -111,9 +116,11 @@ pub(crate) struct Authority {
     pub(crate) keys: KeySource,
 }
 
-/// A rule that a verifier knows, made by [`Verifier::register`]. Of use with that verifier only.
+/// A rule that a verifier knows, made by [`Verifier::register`]. Under another verifier it lets nobody in
+/// ([`Refusal::ForeignRule`]).
 #[derive(Debug, Clone)]
 pub struct RegisteredRule {
+    verifier: u64,
     id: usize,
     rule: Arc<Rule>,
 }
@@ -161,12 +168,12 @@ impl Verifier {
         let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
         let rule = Arc::new(rule.into());
         if let Some((id, known)) = self.policies.load().known(&rule) {
-            return Ok(RegisteredRule { id, rule: Arc::clone(known) });
+            return Ok(RegisteredRule { verifier: self.id, id, rule: Arc::clone(known) });
         }
         let policies = self.policies.load().with_rule(Arc::clone(&rule))?;
         let id = policies.rules() - 1;
         self.put(policies);
-        Ok(RegisteredRule { id, rule })
+        Ok(RegisteredRule { verifier: self.id, id, rule })
     }
 
     /// As [`Verifier::register`], for rules that name nothing and so always resolve.
@@ -218,9 +225,10 @@ impl Verifier {
     pub async fn verify_under(&self, token: &str, rule: &RegisteredRule) -> Result<Arc<Verified<Claims>>, Refusal> {
         let decision = match self.decide_known(token.as_bytes(), rule) {
             Known::Decided(decision) => decision,
+            Known::Overage(overage) => self.resolve(overage, rule).await,
             Known::Not(digest) => match self.decide_now(token, digest, rule) {
-                Some(decision) => decision,
-                None => self.decide_waiting(token, digest, rule).await,
+                Now::Decided(decision) => decision,
+                Now::Pending(pending) => self.decide_pending(token, pending, rule).await,
             },
         };
         let admitted = decision.map_err(|denied| denied.refusal)?;
@@ -242,6 +250,20 @@ impl Verifier {
     #[must_use]
     pub fn cached(&self) -> (usize, u64) {
         (self.cache.len(), self.cache.bytes())
+    }
+
+    /// The time now, by the verifier's own clock.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// The longest text that may be a token.
+    pub(crate) fn max_token_bytes(&self) -> usize {
+        #[cfg(feature = "token-decryption")]
+        if self.decryption.is_some() {
+            return countersign_token::MAX_ENCRYPTED_TOKEN_BYTES;
+        }
+        countersign_token::MAX_TOKEN_BYTES
     }
 
     /// The rule that stands for the policy's own permission.

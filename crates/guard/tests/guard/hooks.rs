@@ -114,6 +114,64 @@ async fn a_user_with_too_many_groups_is_decided_by_whoever_knows_them() {
     assert_eq!((response.status().as_u16(), crate::kit::header(&response, "retry-after")), (503, Some("5")));
 }
 
+/// A resolver during whose answer something happens.
+struct Meanwhile<F>(F);
+
+impl<F> std::fmt::Debug for Meanwhile<F> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Meanwhile")
+    }
+}
+
+impl<F: Fn() + Send + Sync + 'static> GroupResolver for Meanwhile<F> {
+    fn groups<'a>(&'a self, _: &'a Verified<Claims>) -> BoxFuture<'a, Option<Vec<ObjectId>>> {
+        Box::pin(async {
+            tokio::task::yield_now().await;
+            self.0();
+            Some(vec![GROUP.parse().unwrap()])
+        })
+    }
+}
+
+#[tokio::test]
+async fn what_changes_while_groups_are_asked_for_is_not_overlooked() {
+    let overage = Token::user().claim("_claim_names", json!({"groups": "src1"})).sign();
+    let grouped = || policy_with(&[("groups", json!([GROUP]))]);
+    let cell: Arc<std::sync::OnceLock<Guard>> = Arc::default();
+    let replaced = {
+        let cell = Arc::clone(&cell);
+        move || cell.get().unwrap().verifier().replace_policy(&policy_with(&[("audiences", json!(["other"]))])).unwrap()
+    };
+    let guard = builder(&grouped(), &clock()).groups(Arc::new(Meanwhile(replaced))).build();
+    cell.set(guard.clone()).unwrap();
+    assert_eq!(verdict(&guard, &overage).await, "groups_unavailable", "503: come again");
+    assert_eq!(verdict(&guard, &overage).await, "audience_mismatch");
+
+    let clock = clock();
+    let late = {
+        let clock = clock.clone();
+        move || clock.advance(2 * crate::kit::HOUR)
+    };
+    let guard = builder(&grouped(), &clock).groups(Arc::new(Meanwhile(late))).build();
+    assert_eq!(verdict(&guard, &overage).await, "expired");
+}
+
+#[tokio::test]
+async fn nobody_is_asked_about_the_users_of_tenants_that_are_none_of_ours() {
+    let graph = Arc::new(Graph(Some(vec![GROUP.parse().unwrap()]), AtomicUsize::new(0)));
+    let policy = policy_with(&[("any_tenant", json!(true)), ("groups", json!([GROUP]))]);
+    let guard = builder(&policy, &clock()).groups(Arc::clone(&graph) as Arc<dyn GroupResolver>).build();
+    let stranger = Token::user()
+        .claim("_claim_names", json!({"groups": "src1"}))
+        .claim("tid", OTHER_TENANT)
+        .claim("iss", V2_TEMPLATE.replace("{tenantid}", OTHER_TENANT))
+        .sign();
+    for _ in 0..2 {
+        assert_eq!(verdict(&guard, &stranger).await, "tenant_not_allowed");
+    }
+    assert_eq!(graph.1.load(Ordering::SeqCst), 0);
+}
+
 #[tokio::test]
 async fn a_resolver_is_asked_of_genuine_callers_alone() {
     let graph = Arc::new(Graph(Some(vec![GROUP.parse().unwrap()]), AtomicUsize::new(0)));

@@ -5,8 +5,8 @@ use std::fs;
 use countersign_guard::{PolicyFile, PolicyFileError, Reload};
 use serde_json::json;
 
-use crate::kit::token::Token;
-use crate::kit::{builder, clock, policy_json, verdict};
+use crate::kit::token::{Token, next};
+use crate::kit::{builder, clock, fixed, policy_json, verdict};
 
 #[tokio::test]
 async fn d25_a_changed_file_is_in_force_at_once_and_a_broken_one_changes_nothing() {
@@ -49,4 +49,35 @@ async fn d25_a_changed_file_is_in_force_at_once_and_a_broken_one_changes_nothing
     fs::write(&path, policy_json().to_string()).unwrap();
     assert_eq!(file.reload(guard.verifier()).unwrap(), Reload::Replaced);
     assert_eq!(verdict(&guard, &token).await, "accepted");
+}
+
+#[tokio::test]
+async fn the_policies_of_several_authorities_stand_in_one_file_and_are_replaced_together() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("policies.json");
+    let second = || {
+        let mut second = policy_json();
+        second["tenants"] = json!(["c7e1b5d2-3a40-4f5e-9d1b-2f6a8e0c4d71"]);
+        second
+    };
+    fs::write(&path, json!([policy_json(), second()]).to_string()).unwrap();
+    let file = PolicyFile::open(&path).unwrap();
+    let policies = file.policies();
+    let guard = builder(&policies[0], &clock()).also(fixed(&[next()]), &policies[1]).unwrap().build();
+    let token = Token::app().sign();
+    assert_eq!(verdict(&guard, &token).await, "accepted");
+
+    let mut changed = policy_json();
+    changed["app_roles"] = json!(["Resource.Write"]);
+    fs::write(&path, json!([changed, second()]).to_string()).unwrap();
+    assert_eq!(file.reload(guard.verifier()).unwrap(), Reload::Replaced);
+    assert_eq!(verdict(&guard, &token).await, "role_missing");
+
+    // One too few, and one that is none: nothing changes.
+    for text in [json!([policy_json()]).to_string(), policy_json().to_string(), json!([policy_json(), {}]).to_string()]
+    {
+        fs::write(&path, text).unwrap();
+        assert!(file.reload(guard.verifier()).is_err());
+        assert_eq!(verdict(&guard, &token).await, "role_missing");
+    }
 }

@@ -149,6 +149,24 @@ fn the_listing_can_be_diffed() {
     assert!(format!("{router:?}").contains("/health: open"));
 }
 
+#[test]
+fn the_listing_tells_methods_apart_so_that_a_swap_shows() {
+    let listing = |first: Permission, second: Permission| {
+        let router = GuardedRouter::<()>::new(guard()).get("/orders", handler).requires(first);
+        let router = router.post("/orders", handler).requires(second).delete("/orders/{id}", handler).requires(write());
+        router.listing().to_vec()
+    };
+    let (good, swapped) = (listing(read(), write()), listing(write(), read()));
+    assert_eq!(good[0], r#"GET /orders: {"kinds":["app"],"app_roles":["Resource.Read"]}"#);
+    assert_eq!(good[1], r#"POST /orders: {"kinds":["app"],"app_roles":["Resource.Write"]}"#);
+    assert!(good[2].starts_with("DELETE /orders/{id}: "));
+    let sorted = |mut lines: Vec<String>| {
+        lines.sort();
+        lines
+    };
+    assert_ne!(sorted(good), sorted(swapped));
+}
+
 #[tokio::test]
 async fn each_method_has_the_permission_it_was_given() {
     let app = orders(guard());

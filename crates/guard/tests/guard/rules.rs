@@ -162,3 +162,46 @@ async fn any_server_can_ask_the_guard_with_headers_alone() {
     assert!(answer.www_authenticate.unwrap().to_str().unwrap().contains("insufficient_scope"));
     assert_eq!(policy_json()["app_roles"], json!(["Resource.Read"]));
 }
+
+#[tokio::test]
+async fn a_rule_of_another_verifier_lets_nobody_in() {
+    // Both are the first that were registered, so that their numbers are the same.
+    let (ours, theirs) = (guard(), guard());
+    let lax = ours.verifier().register(Permission::any_app_role(["Resource.Read"])).unwrap();
+    let strict = theirs.verifier().register(Permission::any_app_role(["Resource.Administer"])).unwrap();
+    let token = Token::app().sign();
+    assert!(ours.verifier().verify_under(&token, &lax).await.is_ok());
+    // The verdict is known by now, and says under which number it was admitted.
+    let refusal = ours.verifier().verify_under(&token, &strict).await.unwrap_err();
+    assert_eq!((refusal.code(), refusal.status().as_u16()), ("foreign_rule", 500));
+    let refused = ours.check(bearer(&token).headers(), &http::Extensions::new(), &strict).await.unwrap_err();
+    assert_eq!((refused.status.as_u16(), refused.www_authenticate), (500, None));
+    assert!(theirs.verifier().verify_under(&token, &strict).await.is_err());
+}
+
+#[tokio::test]
+async fn what_restricts_users_does_not_pass_for_a_restriction_of_applications() {
+    let group = || ["55555555-0d2e-4c8a-9d43-0f0f2d4a5c11".parse().unwrap()];
+    let roles = || Permission::any_app_role(["Resource.Read"]);
+    let token = Token::app().sign();
+    for (rule, code) in [
+        (roles().in_any_group(group()), "group_missing"),
+        (roles().with_authentication_context("c1"), "authentication_context_missing"),
+    ] {
+        assert!(rule.lets_nobody_in(), "a router does not start with it");
+        let guard = guard();
+        let rule = guard.verifier().register(rule).unwrap();
+        assert_eq!(guard.verifier().verify_under(&token, &rule).await.unwrap_err().code(), code);
+    }
+    // Beside users an application passes by its roles.
+    let both = roles().or(Permission::any_scope(["access_as_user"])).in_any_group(group());
+    let guard = guard();
+    let rule = guard.verifier().register(both).unwrap();
+    assert!(guard.verifier().verify_under(&token, &rule).await.is_ok());
+    // In a policy it is said at once.
+    for (member, value) in [("groups", json!(["55555555-0d2e-4c8a-9d43-0f0f2d4a5c11"])), ("acrs", json!(["c1"]))] {
+        let policy = policy_with(&[("kinds", json!(["app"])), (member, value)]);
+        let error = policy.compile().unwrap_err();
+        assert!(error.to_string().starts_with(member), "{error}");
+    }
+}

@@ -1,9 +1,10 @@
-//! Plain hyper: `TowerToHyperService` turns the layered service into hyper's, and no adapter of ours is needed.
+//! Plain hyper: an adapter for its own services, and `TowerToHyperService` for layered ones.
 
 use std::convert::Infallible;
 
 use bytes::Bytes;
-use countersign_guard::VerifiedCaller;
+use countersign_guard::test_kit::TestAuthority;
+use countersign_guard::{GuardedHyperService, VerifiedCaller};
 use http::{Request, Response};
 use http_body_util::{BodyExt, Empty, Full};
 use hyper::body::Incoming;
@@ -21,10 +22,23 @@ async fn hello(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infa
 #[tokio::test]
 async fn a_hyper_server_behind_the_guard() {
     let (guard, authority) = guarded();
-    let service = ServiceBuilder::new().layer(guard.layer_for(read())).service(service_fn(hello));
+    let layered = ServiceBuilder::new().layer(guard.layer_for(read())).service(service_fn(hello));
+    serve(&authority, TowerToHyperService::new(layered)).await;
+    let plain = GuardedHyperService::new(hyper::service::service_fn(hello), guard, read()).unwrap();
+    serve(&authority, plain.clone()).await;
+    assert!(format!("{plain:?}").starts_with("GuardedHyperService"));
+}
+
+async fn serve<S>(authority: &TestAuthority, service: S)
+where
+    S: hyper::service::Service<Request<Incoming>, Response = Response<Full<Bytes>>, Error = Infallible>
+        + Send
+        + 'static,
+    S::Future: Send + 'static,
+{
     let (ours, theirs) = tokio::io::duplex(16 * 1024);
     let server = hyper::server::conn::http1::Builder::new();
-    tokio::spawn(server.serve_connection(TokioIo::new(ours), TowerToHyperService::new(service)));
+    tokio::spawn(server.serve_connection(TokioIo::new(ours), service));
     let (mut client, connection) = hyper::client::conn::http1::handshake(TokioIo::new(theirs)).await.unwrap();
     tokio::spawn(connection);
     for (token, status, body) in [

@@ -162,6 +162,10 @@ pub enum PolicyError {
     /// An audience, role, scope or context that is empty or has blanks at its ends.
     #[error("{0} holds an entry that is empty or has blanks: no token can match it")]
     BlankEntry(&'static str),
+    /// Groups or authentication contexts in a permission that takes applications alone: they restrict users, so that this
+    /// would restrict nobody.
+    #[error("{0} restricts users, and only applications are taken: no token can meet both")]
+    ForUsersOnly(&'static str),
     /// `allow_without_permission` without a list of clients.
     #[error("allow_without_permission needs a list of clients: Entra issues such tokens to every application")]
     NobodyNamed,

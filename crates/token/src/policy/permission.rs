@@ -112,6 +112,9 @@ impl Permission {
         if self.allow_without_permission && self.clients.is_none() {
             return Err(PolicyError::NobodyNamed);
         }
+        if let Some(name) = self.for_users_alone() {
+            return Err(PolicyError::ForUsersOnly(name));
+        }
         for (name, entries) in [
             ("app_roles", &self.app_roles),
             ("all_app_roles", &self.all_app_roles),
@@ -126,6 +129,16 @@ impl Permission {
             }
         }
         Ok(self)
+    }
+
+    /// The member that restricts users, in a permission that takes applications alone.
+    fn for_users_alone(&self) -> Option<&'static str> {
+        if self.kinds.contains(&TokenKind::User) {
+            return None;
+        }
+        [("groups", self.groups.is_some()), ("acrs", !self.acrs.is_empty())]
+            .into_iter()
+            .find_map(|(name, is_there)| is_there.then_some(name))
     }
 
     /// Applications with at least one of these roles, nobody else.
@@ -281,9 +294,12 @@ impl Permission {
     }
 
     fn check_groups(&self, claims: &Claims, elsewhere: Option<&[ObjectId]>) -> Result<(), Rejection> {
-        let Some(wanted) = self.groups.as_ref().filter(|_| claims.identity.kind == TokenKind::User) else {
-            return Ok(());
-        };
+        let Some(wanted) = &self.groups else { return Ok(()) };
+        if claims.identity.kind == TokenKind::App {
+            // An application is in no group. Beside users it passes by its roles; where it alone may pass, whoever wrote
+            // the rule meant to restrict it and cannot.
+            return if self.kinds.contains(&TokenKind::User) { Ok(()) } else { Err(Rejection::GroupMissing) };
+        }
         let is_wanted = |group: &str| group.parse().is_ok_and(|group: ObjectId| wanted.contains(&group));
         if claims.groups().any(is_wanted) {
             return Ok(());
@@ -312,8 +328,9 @@ impl Permission {
 
     fn check_contexts(&self, claims: &Claims) -> Result<(), Rejection> {
         let has = |wanted: &String| claims.authentication_contexts().any(|context| context == wanted);
-        // An application cannot sign in, and no sign-in stands behind its token.
-        if claims.identity.kind == TokenKind::App || self.acrs.iter().all(has) {
+        // An application cannot sign in, and no sign-in stands behind its token: beside users it passes without.
+        let is_spared = claims.identity.kind == TokenKind::App && self.kinds.contains(&TokenKind::User);
+        if is_spared || self.acrs.iter().all(has) {
             return Ok(());
         }
         Err(Rejection::AuthenticationContextMissing)
@@ -346,7 +363,8 @@ impl Permission {
                 && in_groups
                 && (!any.is_empty() || !all.is_empty() || (self.allow_without_permission && self.clients.is_some()))
         };
-        self.clients.as_ref().is_some_and(Vec::is_empty)
+        self.for_users_alone().is_some()
+            || self.clients.as_ref().is_some_and(Vec::is_empty)
             || self.client_authentication.as_ref().is_some_and(Vec::is_empty)
             || !(admits(TokenKind::App) || admits(TokenKind::User))
     }

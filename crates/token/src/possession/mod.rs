@@ -142,6 +142,12 @@ impl ProofId {
         Self(sha256(&[&key.thumbprint_bytes()[..], identifier.as_bytes()].concat()))
     }
 
+    /// From its bytes, for a memory that keeps them elsewhere.
+    #[must_use]
+    pub const fn from_bytes(digest: [u8; 32]) -> Self {
+        Self(digest)
+    }
+
     /// The digest.
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; 32] {

@@ -1,47 +1,15 @@
-//! Tokens that are bound to a certificate: who presents one must be who holds that certificate's key (RFC 8705 §3).
-//!
-//! A bound token (`cnf`) is never taken as a bearer token: without a proof it is refused, whatever else it says. The proof
-//! is the client's certificate, as the TLS layer of this process saw it, or as a proxy saw it that the service trusts by
-//! name. A header alone proves nothing, since anybody can write one; it counts only on connections that the service
+//! Certificates as proof: the one that the TLS layer of this process saw, or one that a proxy saw which the service trusts
+//! by name. A header alone proves nothing, since anybody can write one; it counts only on connections that the service
 //! recognises as its proxy's (`pitfalls` 27 and 30).
 
 use std::fmt;
 use std::sync::Arc;
 
-use countersign_token::{Claims, Verified, base64_decode_lenient, base64url_decode_strict, sha256};
+use countersign_token::{base64_decode_lenient, base64url_decode_strict, sha256};
 use http::header::HeaderName;
 use http::{Extensions, HeaderMap};
 
-/// Why a bound token was refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum BindingError {
-    /// Nothing proves any key.
-    #[error("the request proves no key")]
-    NoProof,
-    /// The client's certificate is another one.
-    #[error("the client's certificate is not the one that the token is bound to")]
-    OtherCertificate,
-    /// The trusted proxy's header does not hold one certificate.
-    #[error("the proxy's header does not hold one certificate")]
-    Header,
-    /// The token is bound in a way that is not understood here.
-    #[error("the token is bound in a way that is not understood here")]
-    Unsupported,
-}
-
-impl BindingError {
-    /// The stable code, `snake_case`.
-    #[must_use]
-    pub const fn code(&self) -> &'static str {
-        match self {
-            Self::NoProof => "binding_proof_missing",
-            Self::OtherCertificate => "binding_certificate_mismatch",
-            Self::Header => "binding_header_malformed",
-            Self::Unsupported => "binding_unsupported",
-        }
-    }
-}
+use super::BindingError;
 
 /// The certificate that a client proved to hold in this connection's TLS handshake.
 ///
@@ -152,20 +120,13 @@ impl fmt::Debug for TrustedProxy {
     }
 }
 
-/// Checks that the sender of a request holds the key that the token is bound to.
-pub(crate) fn check(
-    caller: &Verified<Claims>,
+/// Checks that the sender holds the certificate of this `x5t#S256`.
+pub(super) fn check(
+    bound_to: &str,
     headers: &HeaderMap,
     extensions: &Extensions,
     proxy: Option<&TrustedProxy>,
 ) -> Result<(), BindingError> {
-    let confirmation = caller.claim("cnf").unwrap_or_default();
-    let members = confirmation.as_object().ok_or(BindingError::Unsupported)?;
-    // One member, and one that is understood: a second might demand a proof that nobody here would ask for.
-    let bound_to = match members.iter().collect::<Vec<_>>().as_slice() {
-        [(name, value)] if *name == "x5t#S256" => value.as_str().ok_or(BindingError::Unsupported)?,
-        _ => return Err(BindingError::Unsupported),
-    };
     let bound_to = base64url_decode_strict(bound_to).map_err(|_| BindingError::Unsupported)?;
     let shown = match (extensions.get::<ClientCertificate>(), proxy) {
         // Behind a proxy the connection's certificate is the proxy's own.
