@@ -207,9 +207,6 @@ impl CliError {
             Self::Client(BuildError::KeyMismatch) => {
                 Some("put the certificate and the private key that belongs to it into one PEM file".to_owned())
             }
-            Self::Client(BuildError::TenantAlias) => {
-                Some("name one tenant with --tenant: its GUID, or a domain such as contoso.com".to_owned())
-            }
             _ => None,
         }
     }

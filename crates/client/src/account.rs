@@ -3,16 +3,17 @@
 use std::fmt;
 
 use countersign_protocol::TenantSegment;
-use countersign_token::base64_decode_lenient;
+use countersign_token::{TenantId, base64_decode_lenient};
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::access_token::AccessToken;
+use crate::authority::Authority;
 use crate::error::AcquireError;
 use crate::exchange::{Exchange, Issuer};
 use crate::id_token::{Expected, IdClaims, IdTokenFault};
 use crate::key::Subject;
 use crate::question::{Granted, Question};
-use crate::sessions::SessionId;
+use crate::renewal;
 
 /// A user who has signed in with this client: the name under which the tokens are kept.
 ///
@@ -59,6 +60,16 @@ impl Account {
 
     pub(crate) fn subject(&self) -> Subject {
         Subject::of("account", self.home_account_id.as_bytes())
+    }
+
+    /// The tenant that an alias stands for with this user: the one signed in to, else the home tenant, as the account's
+    /// id names it. The same for an account as it was signed in and as it is read from a web session, so that both find
+    /// the same tokens; and none for a tenant that is asked for by name.
+    pub(crate) fn tenant_at(&self, authority: &Authority, asked: &TenantSegment) -> Option<TenantSegment> {
+        asked.alias()?;
+        let home = self.home_account_id.rsplit_once('.').map(|(_, tenant)| tenant);
+        let known: TenantId = [self.tenant_id.as_deref(), home].into_iter().flatten().find_map(|id| id.parse().ok())?;
+        Some(TenantSegment::Id(known)).filter(|known| authority.may_narrow(asked, known))
     }
 }
 
@@ -113,26 +124,30 @@ pub(crate) async fn sign_in(
     nonce: Option<&str>,
 ) -> Result<SignedIn, AcquireError> {
     exchange.health.admit(exchange.clock.now(), &*exchange.randomness)?;
+    let Issuer::Authority(authority) = &exchange.issuer else { return Err(AcquireError::NoCredential) };
     // A code can be redeemed once and a password should not be tried twice: no second attempt.
-    let granted = exchange.request(&question, true).await?;
-    let account = account_of(exchange, &question.tenant, &granted, nonce)?;
-    let plain = account.subject();
-    question.subject = plain;
-    let now = exchange.clock.now();
-    exchange.store.keep(question.lookup(&exchange.identity).to_key(), granted.token.clone(), now);
+    let granted = exchange.request(&question, None, true).await?;
+    let account = account_of(exchange, authority, &question.tenant, &granted, nonce)?;
+    question.subject = account.subject();
+    if let Some(home) = account.tenant_at(authority, &question.tenant) {
+        question.tenant = home;
+    }
+    let key = question.lookup(&exchange.identity).to_key();
+    exchange.store.keep(key.clone(), granted.token.clone(), exchange.clock.now());
     if let Some(refresh_token) = granted.refresh_token {
-        exchange.store.sessions.keep(SessionId::of(&exchange.identity, &plain), refresh_token, now);
+        let session = exchange.session(&question.subject);
+        renewal::begin(exchange, session, None, refresh_token, &key, &granted.token).await;
     }
     Ok(SignedIn { token: granted.token, account, id_token: granted.id_token, scope: granted.scope })
 }
 
 fn account_of(
     exchange: &Exchange,
+    authority: &Authority,
     tenant: &TenantSegment,
     granted: &Granted,
     nonce: Option<&str>,
 ) -> Result<Account, AcquireError> {
-    let Issuer::Authority(authority) = &exchange.issuer else { return Err(AcquireError::NoCredential) };
     let expected = Expected {
         host: &authority.host,
         version: authority.version,

@@ -21,11 +21,13 @@ use crate::cache::Tokens;
 use crate::error::AcquireError;
 use crate::exchange::Exchange;
 use crate::health::{Admission, HealthByEndpoint, PROBE_PAUSE, RETRY_AFTER_CAP, passed};
-use crate::key::Key;
+use crate::key::{Key, Subject};
 use crate::lifetime::fraction;
-use crate::question::{Granted, Question};
-use crate::sessions::{SessionId, Sessions};
+use crate::question::{Grant, Granted, Question};
+use crate::renewal;
+use crate::sessions::{Held, SessionId, Sessions};
 use crate::telemetry::{self, Reason};
+use crate::turns::Turns;
 
 type Outcome = Result<AccessToken, AcquireError>;
 type Waiting = watch::Receiver<Option<Outcome>>;
@@ -35,6 +37,7 @@ type Waiting = watch::Receiver<Option<Outcome>>;
 pub(crate) struct Store {
     pub(crate) tokens: Tokens,
     pub(crate) sessions: Sessions,
+    pub(crate) turns: Turns,
     pub(crate) health: HealthByEndpoint,
     pending: Mutex<PendingByKey>,
     flights: AtomicU64,
@@ -63,6 +66,7 @@ impl Store {
         Self {
             tokens: Tokens::new(capacity, max_bytes),
             sessions: Sessions::default(),
+            turns: Turns::default(),
             health: HealthByEndpoint::default(),
             pending: Mutex::default(),
             flights: AtomicU64::new(0),
@@ -81,11 +85,19 @@ impl Store {
         self.sessions.clear();
     }
 
-    /// Ends a session and forgets its tokens.
-    pub(crate) fn end(&self, session: &SessionId, subject: &crate::key::Subject) -> bool {
+    /// Ends a session, if `which` says that it is the one, and forgets its tokens.
+    pub(crate) fn end(
+        &self,
+        session: &SessionId,
+        subject: &Subject,
+        which: impl FnOnce(&Held) -> bool,
+    ) -> Option<Held> {
         let _writer = self.lock();
-        let ended = self.sessions.end(session);
-        self.tokens.forget(subject);
+        let ended = self.sessions.end(session, which);
+        // Without a session there is nothing that the tokens could still belong to.
+        if !self.sessions.is_alive(session) {
+            self.tokens.forget(subject);
+        }
         ended
     }
 
@@ -286,22 +298,40 @@ impl Flight {
         telemetry::fetched(self.question.grant.name(), self.reason, outcome, took, herd, now);
     }
 
-    /// Asks the cache that processes share, if there is one for this grant, and the authority.
+    /// Asks the cache that processes share, if there is one, and the authority.
     async fn ask(&self) -> Result<Granted, AcquireError> {
-        let request = self.exchange.request(&self.question, self.probe);
-        match &self.exchange.shared {
-            // A bound token stays with the process that has its key.
-            Some(shared) if self.question.grant.is_shareable() && self.exchange.bound().is_none() => {
-                let key = self.question.lookup(&self.exchange.identity).to_key();
-                let unwanted = self.question.refused.as_ref().or(self.old.as_ref());
-                shared.obtain(&self.exchange, &key, unwanted, request).await
+        let (exchange, question) = (&*self.exchange, &self.question);
+        let unwanted = question.refused.as_ref().or(self.old.as_ref());
+        if let Grant::RefreshToken { session } = &question.grant {
+            return renewal::renew(exchange, question, *session, unwanted, self.probe).await;
+        }
+        let request = exchange.request(question, None, self.probe);
+        let key = || question.lookup(&exchange.identity).to_key();
+        let (shared, session) = (exchange.shared(), question.grant.begins());
+        match (shared, session) {
+            (Some(shared), None) => shared.obtain(exchange, &key(), unwanted, request).await,
+            (None, None) => request.await,
+            (_, Some(session)) => {
+                let granted = request.await?;
+                if let Some(refresh_token) = granted.refresh_token.clone() {
+                    let home = exchange.home_of(question, None);
+                    renewal::begin(exchange, session, home, refresh_token, &key(), &granted.token).await;
+                }
+                Ok(granted)
             }
-            _ => request.await,
         }
     }
 
     fn is_current(&self, pending: &PendingByKey) -> bool {
         pending.get(&self.key).is_some_and(|flight| flight.number == self.number)
+    }
+
+    /// Whether somebody has signed out while the token was on its way: then it is not to be found at hand.
+    fn session_is_over(&self) -> bool {
+        match &self.question.grant {
+            Grant::RefreshToken { session } => !self.exchange.store.sessions.is_alive(session),
+            _ => false,
+        }
     }
 
     /// Writes down what came of it, and says whether it still was its question's request. One that was given up meanwhile
@@ -316,8 +346,10 @@ impl Flight {
         }
         match outcome {
             Ok(granted) => {
-                let key = self.question.lookup(&self.exchange.identity).to_key();
-                store.tokens.keep(key, granted.token.clone(), self.question.refused.as_ref(), now);
+                if !self.session_is_over() {
+                    let key = self.question.lookup(&self.exchange.identity).to_key();
+                    store.tokens.keep(key, granted.token.clone(), self.question.refused.as_ref(), now);
+                }
             }
             Err(error) => {
                 drop(pending);

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use countersign_discovery::{BoxFuture, Cause, TransportError};
-use countersign_token::{ClientId, Clock, NumericDate, base64url_decode_strict, parse_strict_object};
+use countersign_token::{ClientId, Clock, NumericDate, TenantId, base64url_decode_strict, parse_strict_object};
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::AcquireError;
@@ -278,7 +278,7 @@ fn check(assertion: &str, now: i64) -> Result<(), AssertionFault> {
     if assertion.len() > MAX_ASSERTION_BYTES {
         return Err(AssertionFault::TooLarge);
     }
-    let expires = expiry(assertion).ok_or(AssertionFault::NotCompactJws)?;
+    let expires = read(assertion).ok_or(AssertionFault::NotCompactJws)?.expires;
     match expires {
         Some(expires) if now.saturating_sub(CLOCK_SKEW) >= expires => {
             Err(AssertionFault::Expired { expired_at: NumericDate(expires), seconds_ago: now.saturating_sub(expires) })
@@ -287,8 +287,16 @@ fn check(assertion: &str, now: i64) -> Result<(), AssertionFault> {
     }
 }
 
-/// The `exp` of a compact JWS, if it names one; None if it is no compact JWS.
-pub(crate) fn expiry(assertion: &str) -> Option<Option<i64>> {
+/// What of a compact JWS' claims concerns whoever passes it on.
+pub(crate) struct Claims {
+    /// `exp`, in seconds, if it names one.
+    pub(crate) expires: Option<i64>,
+    /// `tid`, if it is a tenant's GUID.
+    pub(crate) tenant: Option<TenantId>,
+}
+
+/// The claims of a compact JWS; None if it is none.
+pub(crate) fn read(assertion: &str) -> Option<Claims> {
     let mut parts = assertion.split('.');
     let (header, claims, signature) = (parts.next()?, parts.next()?, parts.next()?);
     if parts.next().is_some() || signature.is_empty() {
@@ -300,7 +308,8 @@ pub(crate) fn expiry(assertion: &str) -> Option<Option<i64>> {
     // Some libraries write dates as floats or as strings; what is neither is left to the authority.
     let claims = object(claims)?;
     let expires = claims.get("exp").and_then(|exp| exp.as_f64().or_else(|| exp.as_str()?.parse().ok()));
-    Some(expires.map(|seconds: f64| seconds as i64))
+    let tenant = claims.get("tid").and_then(|tid| tid.as_str()?.parse().ok());
+    Some(Claims { expires: expires.map(|seconds: f64| seconds as i64), tenant })
 }
 
 #[cfg(test)]

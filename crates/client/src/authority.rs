@@ -1,6 +1,6 @@
 //! The authority that a client asks: host, version, application, proof, and what goes with each request.
 
-use countersign_protocol::{AuthorityHost, AuthorityHostError, EndpointVersion, TenantSegment};
+use countersign_protocol::{AuthorityHost, EndpointVersion, TenantSegment};
 use countersign_token::ClientId;
 
 use crate::bound::Bound;
@@ -49,6 +49,22 @@ impl Authority {
         }
     }
 
+    /// Whether a question to `asked` may be sent to `known` instead: only an alias stands for another tenant, and only for
+    /// one that this client may ask.
+    pub(crate) fn may_narrow(&self, asked: &TenantSegment, known: &TenantSegment) -> bool {
+        asked.alias().is_some() && known.alias().is_none() && self.admit(known).is_ok()
+    }
+
+    /// What a refresh token is bound to, beside its user: the application at its host. Not the credential, which is
+    /// replaced while users stay signed in.
+    pub(crate) fn application(&self) -> String {
+        let mut text = format!("{}\n{}", self.host.origin(), self.client_id);
+        for (name, value) in &self.query {
+            text.push_str(&format!("\n{name:?}={value:?}"));
+        }
+        text
+    }
+
     /// The parts of the cache's key that this client never changes.
     pub(crate) fn identity_parts(&self) -> Vec<String> {
         let version = if self.version == EndpointVersion::V1 { "1" } else { "2" };
@@ -70,45 +86,3 @@ impl Authority {
 /// Hosts of the public cloud, which share one family of regional names.
 pub(crate) const PUBLIC_HOSTS: [&str; 4] =
     ["login.microsoftonline.com", "login.windows.net", "login.microsoft.com", "sts.windows.net"];
-
-/// The regional host: `{region}.login.microsoft.com` in the public cloud, `{region}.{host}` elsewhere. None for a region
-/// that is no name (`pitfalls` 36): letters, digits and hyphens, at most 63 of them.
-pub(crate) fn regional_host(host: &AuthorityHost, region: &str) -> Option<AuthorityHost> {
-    let region = region_name(region)?;
-    let regional: Result<AuthorityHost, AuthorityHostError> = if PUBLIC_HOSTS.contains(&host.host_and_port()) {
-        AuthorityHost::parse(&format!("https://{region}.login.microsoft.com"))
-    } else {
-        AuthorityHost::parse(&format!("https://{region}.{}", host.host_and_port()))
-    };
-    regional.ok()
-}
-
-/// The region's name as a host carries it, if it is one.
-pub(crate) fn region_name(region: &str) -> Option<String> {
-    let region: String = region.chars().filter(|c| *c != ' ').map(|c| c.to_ascii_lowercase()).collect();
-    let is_name = (1..=63).contains(&region.len())
-        && region.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
-        && !region.starts_with('-')
-        && !region.ends_with('-');
-    is_name.then_some(region)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn b36_only_a_name_makes_a_regional_host() {
-        let host = |text: &str| AuthorityHost::parse(text).unwrap();
-        let public = host("https://login.microsoftonline.com");
-        assert_eq!(regional_host(&public, "West Europe").unwrap().origin(), "https://westeurope.login.microsoft.com");
-        let china = host("https://login.partner.microsoftonline.cn");
-        let regional = regional_host(&china, "chinaeast2").unwrap();
-        assert_eq!(regional.origin(), "https://chinaeast2.login.partner.microsoftonline.cn");
-        let local = regional_host(&host("https://localhost:8443"), "r1").unwrap();
-        assert_eq!(local.origin(), "https://r1.localhost:8443");
-        for evil in ["", "evil.com/", "a.b", "evil.com#", "a@b", "-a", "a-", "ä", "a\u{0}", &"a".repeat(64)] {
-            assert_eq!(regional_host(&public, evil), None, "{evil:?}");
-        }
-    }
-}

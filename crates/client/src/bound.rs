@@ -17,7 +17,8 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
-use crate::authority::{PUBLIC_HOSTS, region_name};
+use crate::authority::PUBLIC_HOSTS;
+use crate::region::region_name;
 
 /// The kind of token, as the form, the answer and the `Authorization` header name it.
 pub(crate) const MTLS_POP: &str = "mtls_pop";

@@ -50,12 +50,10 @@ pub enum BuildError {
     /// Certificate-bound tokens are wanted, and the transport shows no certificate.
     #[error("certificate-bound tokens need a transport with a client certificate")]
     NoClientCertificate,
-    /// The region is no name: letters, digits and hyphens.
+    /// The region is no name: letters, digits and hyphens; or it is the word for finding it out, for which there is
+    /// [`crate::ConfidentialClientBuilder::detect_region`].
     #[error("the region is not a name such as westeurope")]
     Region,
-    /// `common`, `organizations` or `consumers`: an application has roles in one tenant, not in many.
-    #[error("client credentials need one tenant: a GUID or a domain, not an alias such as common")]
-    TenantAlias,
     /// The time limit for a request is zero or more than 30 s.
     #[error("the time limit for a request must be between 1 ms and 30 s")]
     Timeout,

@@ -13,7 +13,7 @@ use countersign_token::{
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::assertion::{AssertionProvider, Source};
-use crate::authority::{Authority, regional_host};
+use crate::authority::Authority;
 use crate::bound::{Bound, mtls_host};
 use crate::build_error::BuildError;
 use crate::client::ConfidentialClient;
@@ -22,6 +22,7 @@ use crate::credential_file::CredentialFile;
 use crate::exchange::{Exchange, Issuer};
 use crate::federated_file::TokenFile;
 use crate::key::Identity;
+use crate::region::{self, Region, regional_host};
 use crate::shared::SharedTokens;
 use crate::signer::{AssertionSigner, ExternalSigner};
 use crate::token_cache::TokenCache;
@@ -129,9 +130,18 @@ impl ConfidentialClientBuilder {
     }
 
     /// Asks for client credentials at the authority's endpoint in this region, `westeurope` for example. Tokens are kept
-    /// as if they came from the global endpoint.
+    /// as if they came from the global endpoint. MSAL's `DisableMsalForceRegion` means no region; its `TryAutoDetect` is
+    /// [`ConfidentialClientBuilder::detect_region`] here.
     pub fn region(mut self, region: impl Into<String>) -> Self {
         self.region = Some(region.into());
+        self
+    }
+
+    /// As [`ConfidentialClientBuilder::region`], with the region that the platform names in `REGION_NAME`: App Service and
+    /// Functions do. `variable` looks it up. Where it is not set, the global endpoint is asked; the instance metadata
+    /// service of a virtual machine is not.
+    pub fn detect_region(mut self, variable: impl Fn(&str) -> Option<String>) -> Self {
+        self.region = region::detected(variable);
         self
     }
 
@@ -269,8 +279,8 @@ impl ConfidentialClientBuilder {
         self
     }
 
-    /// Looks for tokens that are not at hand in a cache that processes share, before the authority is asked; see
-    /// [`SharedTokens`].
+    /// Looks for tokens that are not at hand in a cache that processes share, before the authority is asked, and keeps users'
+    /// sessions there; see [`SharedTokens`].
     pub fn shared_tokens(mut self, shared: SharedTokens) -> Self {
         self.shared = Some(Arc::new(shared));
         self
@@ -287,9 +297,6 @@ impl ConfidentialClientBuilder {
     /// # Errors
     /// [`BuildError`], one variant per fault.
     pub fn build(self) -> Result<ConfidentialClient, BuildError> {
-        if self.tenant.alias().is_some() {
-            return Err(BuildError::TenantAlias);
-        }
         if self.timeout.is_zero() || self.timeout > LONGEST_TIMEOUT {
             return Err(BuildError::Timeout);
         }
@@ -309,7 +316,12 @@ impl ConfidentialClientBuilder {
             None if self.bound => return Err(BuildError::NoClientCertificate),
             _ => None,
         };
-        let regional = match &self.region {
+        let region = match self.region.as_deref().map(Region::parse) {
+            None | Some(Some(Region::None)) => None,
+            Some(Some(Region::Named(name))) => Some(name),
+            Some(Some(Region::Detect) | None) => return Err(BuildError::Region),
+        };
+        let regional = match &region {
             Some(region) if bound.is_some() && mtls_host(&self.authority, None).is_some() => {
                 Some(mtls_host(&self.authority, Some(region)).ok_or(BuildError::Region)?)
             }
@@ -329,12 +341,14 @@ impl ConfidentialClientBuilder {
         };
         let parts = authority.identity_parts();
         let identity = Identity::new(&parts.iter().map(String::as_str).collect::<Vec<_>>());
+        let application = authority.application();
         let store = self.cache.store();
         let health = store.health.of(format!("{} {}", authority.host, authority.client_id));
         Ok(ConfidentialClient::new(
             self.tenant,
             Exchange {
                 identity: Arc::new(identity),
+                application,
                 issuer: Issuer::Authority(Box::new(authority)),
                 transport,
                 clock: self.clock,

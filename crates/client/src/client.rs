@@ -58,8 +58,10 @@ struct Inner {
 }
 
 impl ConfidentialClient {
-    /// Starts to configure a client. `tenant` is the one asked for unless a call names another; it cannot be `common`,
-    /// `organizations` or `consumers`, since no application has roles there.
+    /// Starts to configure a client. `tenant` is the one asked for unless a call names another.
+    ///
+    /// An application that signs in users of many tenants may have an alias here, `organizations` for example. What it asks
+    /// in its own name needs one tenant, since it has roles in tenants and not in an alias: name it with the call.
     pub fn builder(authority: AuthorityHost, tenant: TenantSegment, client_id: ClientId) -> ConfidentialClientBuilder {
         ConfidentialClientBuilder::new(authority, tenant, client_id)
     }
@@ -77,7 +79,7 @@ impl ConfidentialClient {
     /// [`AcquireError::Refused`] when the authority says no, [`AcquireError::Throttled`] when it says not now,
     /// [`AcquireError::Transport`] and [`AcquireError::Unusable`] when nothing or nonsense came back,
     /// [`AcquireError::NoAssertion`] when a federated credential has nothing to send, [`AcquireError::Scopes`] for scopes
-    /// that client credentials cannot ask for.
+    /// that client credentials cannot ask for, [`AcquireError::TenantAlias`] if the client's own tenant is an alias.
     pub async fn acquire_token_for_client(&self, scopes: &ScopeSet) -> Result<AccessToken, AcquireError> {
         match self.at_hand(&self.0.tenant, scopes) {
             Some(token) => Ok(token),
@@ -162,7 +164,8 @@ impl ConfidentialClient {
         self.cached_in(options.tenant_or(&self.0.tenant), scopes, options, subject, grant).await
     }
 
-    async fn cached_in(
+    /// As [`Self::cached`], in this tenant.
+    pub(crate) async fn cached_in(
         &self,
         tenant: &TenantSegment,
         scopes: &ScopeSet,
@@ -228,7 +231,8 @@ impl ConfidentialClient {
     }
 
     /// Forgets every token and every session at hand, of every client that shares the cache: after the application was
-    /// re-consented or its roles were changed, the next tokens say so.
+    /// re-consented or its roles were changed, the next tokens say so. What processes share is left as it is
+    /// ([`crate::SharedTokens`]).
     pub fn forget_tokens(&self) {
         self.0.exchange.store.clear();
     }

@@ -16,6 +16,7 @@ use crate::builder::ConfidentialClientBuilder;
 use crate::client::ConfidentialClient;
 use crate::credential::CertificateOptions;
 use crate::managed_identity_client::{ManagedIdentityBuilder, ManagedIdentityClient, UserAssigned};
+use crate::region::Region;
 
 /// The environment's variables do not make a client.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -108,6 +109,7 @@ fn application(set: &dyn Fn(&str) -> Option<String>) -> Result<Option<Environmen
     let host = AuthorityHost::parse(host.trim()).map_err(EnvironmentError::AuthorityHost)?;
     let builder = ConfidentialClient::builder(host, tenant, client_id);
     let builder = match set("AZURE_REGIONAL_AUTHORITY_NAME") {
+        Some(region) if Region::parse(&region) == Some(Region::Detect) => builder.detect_region(set),
         Some(region) => builder.region(region),
         None => builder,
     };

@@ -54,7 +54,8 @@ pub enum AcquireError {
     /// The scopes are not `{resource}/.default` of exactly one resource, as client credentials and the v1.0 endpoint need.
     #[error("these scopes cannot be asked for here")]
     Scopes(#[source] ScopeError),
-    /// The tenant is `common`, `organizations` or `consumers`.
+    /// The tenant is `common`, `organizations` or `consumers`, where an application has no roles; nothing was sent. Another
+    /// tenant may be named with the call.
     #[error("client credentials need one tenant: a GUID or a domain, not an alias such as common")]
     TenantAlias,
     /// The client is limited to some tenants, and this is none of them; nothing was sent.
@@ -309,6 +310,18 @@ impl Refusal {
     fn needs_user(&self) -> bool {
         const WORDS: [&str; 4] = ["interaction_required", "consent_required", "login_required", "invalid_grant"];
         WORDS.contains(&self.error.as_str()) || self.suberror.as_deref().is_some_and(|word| WORDS.contains(&word))
+    }
+
+    /// Whether a refresh token that met this refusal is of no use any more. Entra also says `invalid_grant` when the session
+    /// is in order and the user has to do something for *this* token: consent, or pass what Conditional Access asks for.
+    ///
+    /// Source: Microsoft identity platform, Handling errors in MSAL (the values of `suberror`).
+    pub(crate) fn ends_session(&self) -> bool {
+        const ABOUT_THE_QUESTION: [&str; 5] =
+            ["consent_required", "basic_action", "additional_action", "message_only", "protection_policy_required"];
+        let is_about_the_question = self.suberror.as_deref().is_some_and(|word| ABOUT_THE_QUESTION.contains(&word))
+            || self.code == Some(AadSts::CONSENT_REQUIRED.code);
+        self.error == "invalid_grant" && !is_about_the_question
     }
 
     /// The authority's own words, escaped, cut, and without the credential.

@@ -11,7 +11,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use countersign_discovery::{Limits, Transport, TransportError, retry_after};
 use countersign_protocol::form::FORM_CONTENT_TYPE;
-use countersign_protocol::{ClientAuthentication, TokenError, TokenResponse};
+use countersign_protocol::{ClientAuthentication, TenantSegment, TokenError, TokenResponse};
 use countersign_token::{Clock, Randomness, Timestamp};
 use http::header::{ACCEPT, CONTENT_TYPE};
 use http::{Request, Response, StatusCode};
@@ -29,12 +29,13 @@ use crate::claims;
 use crate::credential::{Attempt, Credential, Proof, encoded};
 use crate::error::{AcquireError, Refusal, UnusableAnswer};
 use crate::health::Health;
-use crate::key::Identity;
+use crate::key::{Identity, Subject};
 use crate::lifetime::{Lifetime, fraction};
 use crate::managed_identity::ManagedIdentity;
 use crate::options::with_query;
 use crate::question::{Grant, Granted, Question};
 use crate::sanitise::Secrets;
+use crate::sessions::{Held, SessionId};
 use crate::shared::SharedTokens;
 use crate::telemetry::{self, TokenSource};
 use crate::token_form::token_form;
@@ -53,12 +54,14 @@ pub(crate) enum Issuer {
 #[derive(Debug)]
 pub(crate) struct Exchange {
     pub(crate) identity: Arc<Identity>,
+    /// The application at its authority, whatever proves it: whose sessions are whose.
+    pub(crate) application: String,
     pub(crate) issuer: Issuer,
     pub(crate) transport: Arc<dyn Transport>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) randomness: Arc<dyn Randomness>,
     pub(crate) store: Arc<Store>,
-    /// What processes share, if they do.
+    /// What processes share, if they do; to be asked for by [`Exchange::shared`].
     pub(crate) shared: Option<Arc<SharedTokens>>,
     pub(crate) health: Arc<Health>,
     pub(crate) timeout: Duration,
@@ -91,6 +94,27 @@ impl Exchange {
         }
     }
 
+    /// What processes share. A bound token stays with the process that has its key, and so does what it was got with.
+    pub(crate) fn shared(&self) -> Option<&SharedTokens> {
+        self.shared.as_deref().filter(|_| self.bound().is_none())
+    }
+
+    /// A subject's session.
+    pub(crate) fn session(&self, subject: &Subject) -> SessionId {
+        SessionId::of(&self.application, subject)
+    }
+
+    /// The tenant that an alias stands for in this question, if that is known: the one where the user's token was
+    /// issued, or the session began.
+    pub(crate) fn home_of(&self, question: &Question, held: Option<&Held>) -> Option<TenantSegment> {
+        let Issuer::Authority(authority) = &self.issuer else { return None };
+        let known = match &question.grant {
+            Grant::OnBehalfOf { assertion, .. } => assertion.tenant().map(TenantSegment::Id),
+            _ => held.and_then(|held| held.tenant.clone()),
+        };
+        known.filter(|known| authority.may_narrow(&question.tenant, known))
+    }
+
     /// The token at hand for a question, unless it is the one that was refused.
     pub(crate) fn at_hand(&self, question: &Question, now: Timestamp) -> Option<AccessToken> {
         let token = self.store.tokens.find(&question.lookup(&self.identity), now)?;
@@ -98,10 +122,15 @@ impl Exchange {
         (!refused).then_some(token)
     }
 
-    /// Asks, twice if the first attempt deserves it, notes how the endpoint fares, and keeps a refresh token that came.
-    /// A probe asks once: the next comes soon.
-    pub(crate) async fn request(&self, question: &Question, probe: bool) -> Result<Granted, AcquireError> {
-        let mut outcome = self.attempt(question).await;
+    /// Asks, twice if the first attempt deserves it, and notes how the endpoint fares. A probe asks once: the next comes
+    /// soon. `held` is what a session is renewed with.
+    pub(crate) async fn request(
+        &self,
+        question: &Question,
+        held: Option<&Held>,
+        probe: bool,
+    ) -> Result<Granted, AcquireError> {
+        let mut outcome = self.attempt(question, held).await;
         if let Err(error) = &outcome
             && !probe
             && error.deserves_second_attempt()
@@ -109,33 +138,35 @@ impl Exchange {
             let pause = Duration::from_millis(500).mul_f64(1.0 + fraction(&*self.randomness));
             tracing::debug!(%error, ?pause, "asking for a token once more");
             tokio::time::sleep(pause).await;
-            outcome = self.attempt(question).await;
+            outcome = self.attempt(question, held).await;
         }
-        let now = self.clock.now();
-        self.health.note(outcome.as_ref().map(|_| ()), now);
-        if let (Ok(granted), Some(session)) = (&outcome, question.grant.session())
-            && let Some(refresh_token) = &granted.refresh_token
-        {
-            self.store.sessions.keep(session, refresh_token.clone(), now);
-        }
+        self.health.note(outcome.as_ref().map(|_| ()), self.clock.now());
         outcome
     }
 
-    async fn attempt(&self, question: &Question) -> Result<Granted, AcquireError> {
+    async fn attempt(&self, question: &Question, held: Option<&Held>) -> Result<Granted, AcquireError> {
         match &self.issuer {
             Issuer::ManagedIdentity(source) => {
                 let token = source.request(self, question).await?;
                 Ok(Granted::token(token, TokenSource::IdentityProvider))
             }
-            Issuer::Authority(authority) => self.ask_authority(authority, question).await,
+            Issuer::Authority(authority) => self.ask_authority(authority, question, held).await,
         }
     }
 
-    async fn ask_authority(&self, authority: &Authority, question: &Question) -> Result<Granted, AcquireError> {
+    async fn ask_authority(
+        &self,
+        authority: &Authority,
+        question: &Question,
+        held: Option<&Held>,
+    ) -> Result<Granted, AcquireError> {
         authority.admit(&question.tenant)?;
+        let home = self.home_of(question, held);
+        let tenant = home.as_ref().unwrap_or(&question.tenant);
+        let refresh_token = held.map(|held| &held.refresh_token);
         let mut first = None;
         for attempt in authority.credential.attempts().await {
-            match self.ask_as(authority, question, attempt).await {
+            match self.ask_as(authority, question, tenant, refresh_token, attempt).await {
                 Err(AcquireError::Refused(refusal)) if refusal.error() == "invalid_client" => {
                     // If none is known, the newest one's refusal is the one to act on.
                     first.get_or_insert(AcquireError::Refused(refusal));
@@ -150,22 +181,17 @@ impl Exchange {
         &self,
         authority: &Authority,
         question: &Question,
+        tenant: &TenantSegment,
+        refresh_token: Option<&SecretString>,
         attempt: Attempt,
     ) -> Result<Granted, AcquireError> {
         let asked_at = self.clock.now();
         let begun = Instant::now();
-        let proof = self.authenticate(authority, question, attempt, asked_at).await?;
+        let proof = self.authenticate(authority, tenant, attempt, asked_at).await?;
         let authentication = match (&proof.assertion, proof.own.as_deref()) {
             (Some(assertion), _) => Some(ClientAuthentication::Assertion(assertion)),
             (None, Some(Proof::Secret { secret, .. })) => Some(ClientAuthentication::Secret(secret)),
             (None, _) => None,
-        };
-        let refresh_token = match &question.grant {
-            Grant::RefreshToken { session } => {
-                let token = self.store.sessions.refresh_token(session, asked_at);
-                Some(token.ok_or(AcquireError::NotSignedIn)?)
-            }
-            _ => None,
         };
         let claims = claims::merged(question.claims.as_deref(), authority.capable);
         let form = token_form(
@@ -173,11 +199,11 @@ impl Exchange {
             authority.version,
             question,
             authentication,
-            refresh_token.as_ref(),
+            refresh_token,
             claims.as_deref(),
             authority.bound.is_some(),
         )?;
-        let endpoint = authority.endpoint(&question.tenant, &question.grant);
+        let endpoint = authority.endpoint(tenant, &question.grant);
         let request =
             self.post(&with_query(&endpoint, &[&authority.query, &question.query]), form, question.correlation_id)?;
         // Waiting for somebody else's assertion is part of the request's time; ours take none.
@@ -186,31 +212,24 @@ impl Exchange {
             _ => self.timeout,
         };
         let response = self.send(request, timeout).await?;
-        let encoded_secrets = more_secrets(&question.grant, refresh_token.as_ref());
+        let encoded_secrets = more_secrets(&question.grant, refresh_token);
         let mut secrets: Vec<&str> = proof.own.as_deref().map_or(Vec::new(), |own| own.secrets().to_vec());
         // A form encodes nothing of a compact JWS.
         secrets.extend(proof.assertion.as_ref().map(ExposeSecret::expose_secret));
         secrets.extend(encoded_secrets.iter().map(ExposeSecret::expose_secret));
         let looks_like_id = proof.own.as_deref().is_some_and(Proof::looks_like_id);
-        let outcome = self.read(&response, asked_at, question, Secrets(&secrets), looks_like_id);
-        if let (Err(AcquireError::Refused(refusal)), Grant::RefreshToken { session }, Some(token)) =
-            (&outcome, &question.grant, &refresh_token)
-            && refusal.error() == "invalid_grant"
-        {
-            self.store.sessions.refused(session, token);
-        }
-        outcome
+        self.read(&response, asked_at, question, Secrets(&secrets), looks_like_id)
     }
 
     /// An assertion for this request alone, if that is how the client proves itself.
     async fn authenticate(
         &self,
         authority: &Authority,
-        question: &Question,
+        tenant: &TenantSegment,
         attempt: Attempt,
         now: Timestamp,
     ) -> Result<Authenticated, AcquireError> {
-        let audience = authority.audience(&question.tenant);
+        let audience = authority.audience(tenant);
         let (client_id, jti) = (authority.client_id, || self.randomness.uuid_v4());
         let foreign = |error| AcquireError::NoAssertion(Arc::new(error));
         let (own, assertion) = match (attempt, &authority.credential) {

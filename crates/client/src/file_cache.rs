@@ -2,15 +2,16 @@
 //!
 //! One file per entry, sealed before it gets here, mode 0600 in a directory of mode 0700 that belongs to this user.
 //! Replaced by renaming, so that nobody reads half an entry; no symbolic link is followed, neither for reading nor for
-//! writing (`pitfalls` 39, C19). A file that is poisoned, cut or too large is no entry. Unix only: elsewhere permissions
-//! are another matter.
+//! writing (`pitfalls` 39, C19). A file that is poisoned, cut or too large is no entry. A file's time of modification is
+//! the end of its entry's life, so that the sweep knows a session, which lives for months, from a token. Unix only:
+//! elsewhere permissions are another matter.
 
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use countersign_discovery::{BoxFuture, Cause};
 use countersign_token::{Clock, SystemClock};
@@ -20,8 +21,9 @@ use crate::shared::SharedCache;
 /// The largest entry, in bytes.
 const MAX_ENTRY: u64 = 256 * 1024;
 
-/// In seconds: the longest life of a token, and an hour.
-const OLDEST: i64 = 29 * 3600;
+/// So many seconds after its end a file is swept: another machine's clock may be behind. What was left half written, or a
+/// right that nobody gave back, ends when it is written.
+const SPARED: i64 = 3600;
 
 /// The directory cannot hold a cache.
 #[derive(Debug, thiserror::Error)]
@@ -69,21 +71,21 @@ impl FileCache {
         Ok(cache)
     }
 
-    /// Removes files that are older than any token, so that a directory does not grow for ever. What cannot be removed
-    /// stays.
+    /// Removes files whose life has ended, so that a directory does not grow for ever. What cannot be removed stays.
     fn sweep(&self) {
         let now = self.clock.now();
         for entry in std::fs::read_dir(&self.directory).into_iter().flatten().flatten() {
             let path = entry.path();
             let is_ours = path.extension().is_some_and(|kind| kind == "token" || kind == "next" || kind == "lock");
-            let modified = entry.metadata().ok().filter(std::fs::Metadata::is_file).map(|metadata| metadata.mtime());
-            if is_ours && modified.is_some_and(|modified| now.as_unix_seconds() - modified > OLDEST) {
+            let end = entry.metadata().ok().filter(std::fs::Metadata::is_file).map(|metadata| metadata.mtime());
+            if is_ours && end.is_some_and(|end| now.as_unix_seconds().saturating_sub(end) > SPARED) {
                 let _ = std::fs::remove_file(path);
             }
         }
     }
 
-    /// Takes the time from `clock`; it decides when a right to refresh that was left behind has ended.
+    /// Takes the time from `clock`; it decides when a right to refresh that was left behind has ended, and when an entry
+    /// ends.
     #[must_use]
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = clock;
@@ -157,10 +159,11 @@ impl SharedCache for FileCache {
         self.run(move |cache| Self::read(&cache.path(&name, "token")?))
     }
 
-    fn put(&self, name: &str, value: Vec<u8>, _life: Duration) -> BoxFuture<'_, Result<(), Cause>> {
+    fn put(&self, name: &str, value: Vec<u8>, life: Duration) -> BoxFuture<'_, Result<(), Cause>> {
         let name = name.to_owned();
         // An entry that has ended is replaced by its successor; it says itself when it ends.
         self.run(move |cache| {
+            let end = cache.clock.now().plus(life).as_unix_seconds();
             let (path, next) = (cache.path(&name, "token")?, cache.path(&name, "next")?);
             match std::fs::remove_file(&next) {
                 Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
@@ -168,8 +171,18 @@ impl SharedCache for FileCache {
             }
             let mut file = Self::create(&next)?;
             file.write_all(&value)?;
+            // Where this cannot be written, the entry is swept earlier than it need be.
+            let _ = file.set_modified(UNIX_EPOCH + Duration::from_secs(u64::try_from(end).unwrap_or_default()));
             file.sync_all()?;
             std::fs::rename(&next, &path)
+        })
+    }
+
+    fn remove(&self, name: &str) -> BoxFuture<'_, Result<(), Cause>> {
+        let name = name.to_owned();
+        self.run(move |cache| match std::fs::remove_file(cache.path(&name, "token")?) {
+            Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
         })
     }
 

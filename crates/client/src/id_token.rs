@@ -6,7 +6,7 @@
 use std::fmt;
 
 use countersign_protocol::{AuthorityHost, CloudProfile, EndpointVersion, TenantSegment};
-use countersign_token::{ClientId, Timestamp, base64url_decode_strict, parse_strict_object};
+use countersign_token::{ClientId, TenantId, Timestamp, base64url_decode_strict, parse_strict_object};
 use serde_json::{Map, Value};
 
 use crate::builder::CLOCK_SKEW;
@@ -23,7 +23,7 @@ pub enum IdTokenFault {
     Audience,
     /// `iss` is not this authority with the token's own `tid`.
     Issuer,
-    /// `tid` is not the tenant that was asked.
+    /// `tid` is not the tenant that was asked, or no GUID.
     Tenant,
     /// `nonce` is not the one of this sign-in.
     Nonce,
@@ -68,6 +68,8 @@ impl IdClaims {
             return Err(IdTokenFault::Audience);
         }
         let tid = claims.text("tid").ok_or(IdTokenFault::Tenant)?;
+        // At an alias, whoever's tenant it is; but a tenant.
+        tid.parse::<TenantId>().map_err(|_| IdTokenFault::Tenant)?;
         if let TenantSegment::Id(id) = expected.tenant
             && !tid.eq_ignore_ascii_case(&id.to_string())
         {
@@ -147,6 +149,7 @@ mod tests {
         assert_eq!(fault(json!({"aud": TID})), IdTokenFault::Audience);
         assert_eq!(fault(json!({"aud": [CLIENT]})), IdTokenFault::Audience);
         assert_eq!(fault(json!({"tid": CLIENT})), IdTokenFault::Tenant);
+        assert_eq!(fault(json!({"tid": null})), IdTokenFault::Tenant);
         assert_eq!(fault(json!({"iss": format!("https://evil.test/{TID}/v2.0")})), IdTokenFault::Issuer);
         assert_eq!(fault(json!({"iss": format!("https://login.contoso.test/{TID}/v2.0/")})), IdTokenFault::Issuer);
         assert_eq!(fault(json!({"nonce": "m"})), IdTokenFault::Nonce);

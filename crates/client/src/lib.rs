@@ -51,17 +51,21 @@ mod pfx;
 mod question;
 #[cfg(feature = "redis")]
 mod redis_cache;
+mod region;
+mod renewal;
 #[cfg(feature = "reqwest-middleware")]
 mod reqwest_middleware;
 mod sanitise;
 mod service;
 mod sessions;
 mod shared;
+mod shared_sessions;
 mod signer;
 mod silent;
 mod telemetry;
 mod token_cache;
 mod token_form;
+mod turns;
 mod user_assertion;
 
 pub use access_token::AccessToken;

@@ -314,6 +314,7 @@ impl ManagedIdentityBuilder {
         let health = store.health.of(format!("managed identity {}", source.endpoint));
         Ok(ManagedIdentityClient(Arc::new(Exchange {
             identity: Arc::new(identity),
+            application: String::new(),
             issuer: Issuer::ManagedIdentity(source),
             transport,
             clock: self.clock,

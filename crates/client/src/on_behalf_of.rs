@@ -14,7 +14,8 @@ use crate::client::ConfidentialClient;
 use crate::error::AcquireError;
 use crate::options::{NO_OPTIONS, RequestOptions};
 use crate::question::Grant;
-use crate::sessions::{SessionId, SessionKey};
+use crate::renewal;
+use crate::sessions::SessionKey;
 use crate::user_assertion::UserAssertion;
 
 impl ConfidentialClient {
@@ -77,7 +78,7 @@ impl ConfidentialClient {
         options: &RequestOptions,
     ) -> Result<AccessToken, AcquireError> {
         let subject = key.subject();
-        let session = Some(SessionId::of(&self.exchange().identity, &subject));
+        let session = Some(self.exchange().session(&subject));
         let question =
             self.question(scopes, options, subject, Grant::OnBehalfOf { assertion: assertion.clone(), session });
         self.fetch(question).await
@@ -96,14 +97,14 @@ impl ConfidentialClient {
         options: &RequestOptions,
     ) -> Result<AccessToken, AcquireError> {
         let subject = key.subject();
-        let session = SessionId::of(&self.exchange().identity, &subject);
-        self.cached(scopes, options, subject, || Grant::RefreshToken { session }).await
+        self.cached(scopes, options, subject, || Grant::RefreshToken { session: self.exchange().session(&subject) })
+            .await
     }
 
     /// Ends a long-running process: its refresh token and its tokens are forgotten. Whether there was one.
-    pub fn end_session(&self, key: &SessionKey) -> bool {
-        let subject = key.subject();
-        let exchange = self.exchange();
-        exchange.store.end(&SessionId::of(&exchange.identity, &subject), &subject)
+    ///
+    /// With [`crate::SharedTokens`] it ends in every process, as [`ConfidentialClient::sign_out`] does.
+    pub async fn end_session(&self, key: &SessionKey) -> bool {
+        renewal::end(self.exchange(), &key.subject()).await
     }
 }

@@ -44,18 +44,12 @@ impl Grant {
         }
     }
 
-    /// Where a refresh token of the answer is kept; None if the answer's account says it, or if there is none.
-    pub(crate) fn session(&self) -> Option<SessionId> {
+    /// The session that begins with the answer; None if the answer's account says it, or if none begins.
+    pub(crate) fn begins(&self) -> Option<SessionId> {
         match self {
             Self::OnBehalfOf { session, .. } => *session,
-            Self::RefreshToken { session } => Some(*session),
             _ => None,
         }
-    }
-
-    /// Whether processes may share what this grant brings: a token alone, nobody's session.
-    pub(crate) fn is_shareable(&self) -> bool {
-        matches!(self, Self::ClientCredentials | Self::OnBehalfOf { session: None, .. })
     }
 
     /// When a token got by this grant ends for the cache, whatever its own life.

@@ -76,6 +76,14 @@ impl SharedCache for RedisCache {
         })
     }
 
+    fn remove(&self, name: &str) -> BoxFuture<'_, Result<(), Cause>> {
+        let (mut connection, key) = (self.connection.clone(), self.entry(name));
+        Box::pin(async move {
+            let _: i64 = redis::cmd("DEL").arg(key).query_async(&mut connection).await?;
+            Ok(())
+        })
+    }
+
     fn lock(&self, name: &str, owner: &str, life: Duration) -> BoxFuture<'_, Result<bool, Cause>> {
         let (mut connection, key, owner) = (self.connection.clone(), self.right(name), owner.to_owned());
         Box::pin(async move {

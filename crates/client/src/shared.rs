@@ -3,11 +3,11 @@
 //! An application in fifty processes needs one token, not fifty. Before the authority is asked, the shared cache is; and
 //! when neither has what is wanted, one process of the fleet asks the authority while the others wait for its answer. What
 //! is kept outside is sealed (AES-256-GCM, the place of each entry bound into it), and its name is a keyed hash: whoever
-//! reads the cache learns neither token nor question, and a neighbour who writes to it can only make entries disappear
-//! (`pitfalls` C20, C21). When the cache is gone, slow or full of nonsense, everything works as without it (E23): each
-//! operation has a limit of its own, and after a failure the cache is left alone for some seconds.
+//! reads the cache learns neither token nor question, and a neighbour who writes to it can only make entries disappear,
+//! or bring an older one back (`pitfalls` C20, C21). When the cache is gone, slow or full of nonsense, everything works as
+//! without it (E23): each operation has a limit of its own, and after a failure the cache is left alone for some seconds.
 //!
-//! A token at hand never comes here. Sessions of users are not shared, only tokens are.
+//! A token at hand never comes here. What users' sessions leave here is in `shared_sessions.rs`.
 
 use std::fmt;
 use std::future::Future;
@@ -32,7 +32,8 @@ use crate::telemetry::TokenSource;
 /// A place outside the process: Redis, Valkey, a directory. It keeps bytes by name for a while, and knows one thing more:
 /// who may refresh.
 ///
-/// Its operations are cut off after half a second; what fails is treated as if nothing were there. Names are base64url.
+/// Its operations are cut off after half a second; what fails is treated as if nothing were there. Names consist of
+/// letters, digits, `-` and `_`. A token lives for hours; a user's session, and the mark that one has ended, for 90 days.
 pub trait SharedCache: fmt::Debug + Send + Sync + 'static {
     /// What is kept under `name`, if anything is.
     ///
@@ -45,6 +46,12 @@ pub trait SharedCache: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     /// Whatever went wrong.
     fn put(&self, name: &str, value: Vec<u8>, life: Duration) -> BoxFuture<'_, Result<(), Cause>>;
+
+    /// Removes what is kept under `name`; it may be that nothing is. A right to refresh stays.
+    ///
+    /// # Errors
+    /// Whatever went wrong.
+    fn remove(&self, name: &str) -> BoxFuture<'_, Result<(), Cause>>;
 
     /// Takes the right to refresh `name`, for at most `life`, as `owner`. Whether nobody else has it.
     ///
@@ -59,10 +66,11 @@ pub trait SharedCache: fmt::Debug + Send + Sync + 'static {
     fn unlock(&self, name: &str, owner: &str) -> BoxFuture<'_, Result<(), Cause>>;
 }
 
-/// A shared cache with the key that seals what is in it. Every process of the fleet has the same.
+/// A shared cache with the key that seals what is in it: tokens, and the sessions of users who have signed in. Every process
+/// of the fleet has the same. Whoever has cache and key can act for those users.
 pub struct SharedTokens {
-    cache: Arc<dyn SharedCache>,
-    vault: Vault,
+    pub(crate) cache: Arc<dyn SharedCache>,
+    pub(crate) vault: Vault,
     /// Until when the cache is left alone, in nanoseconds.
     away_until: AtomicI64,
 }
@@ -82,7 +90,7 @@ const AWAY: Duration = Duration::from_secs(5);
 /// How often who waits for another process looks again.
 const POLL: Duration = Duration::from_millis(50);
 
-/// The first byte of an entry's plaintext, should its form ever change.
+/// Of a token's plaintext, should its form ever change.
 const FORM: i64 = 1;
 
 impl SharedTokens {
@@ -103,7 +111,7 @@ impl SharedTokens {
         unwanted: Option<&AccessToken>,
         request: impl Future<Output = Result<Granted, AcquireError>>,
     ) -> Result<Granted, AcquireError> {
-        let name = base64url_encode(self.vault.hash_secret(&key.to_text()).as_bytes());
+        let name = self.hashed(&key.to_text());
         let owner = exchange.randomness.base64url(16);
         let lock_life = exchange.overdue_after();
         let deadline = tokio::time::Instant::now() + exchange.timeout;
@@ -120,9 +128,7 @@ impl SharedTokens {
             match self.limited(exchange, self.cache.lock(&name, &owner, lock_life)).await {
                 Some(true) => break,
                 // Another process asks; one that died with the right leaves it behind until it ends.
-                Some(false) if tokio::time::Instant::now() < deadline => {
-                    tokio::time::sleep(POLL.mul_f64(0.5 + fraction(&*exchange.randomness))).await;
-                }
+                Some(false) if tokio::time::Instant::now() < deadline => pause(exchange).await,
                 Some(false) | None => return request.await,
             }
         }
@@ -141,14 +147,33 @@ impl SharedTokens {
         outcome
     }
 
-    fn is_away(&self, exchange: &Exchange) -> bool {
+    /// The keyed hash of a text, as a name.
+    pub(crate) fn hashed(&self, text: &str) -> String {
+        base64url_encode(self.vault.hash_secret(text).as_bytes())
+    }
+
+    pub(crate) fn is_away(&self, exchange: &Exchange) -> bool {
         let now = exchange.clock.now().as_nanos();
         let until = self.away_until.load(Ordering::Relaxed);
         // A clock that was set back does not keep the cache away for long.
         now < until && until - now <= i64::try_from(AWAY.as_nanos()).unwrap_or(i64::MAX)
     }
 
-    async fn limited<T>(&self, exchange: &Exchange, operation: BoxFuture<'_, Result<T, Cause>>) -> Option<T> {
+    /// The operation's outcome; None if it fails. What a cache that is away is asked for is not even begun.
+    pub(crate) async fn asked<T>(&self, exchange: &Exchange, operation: BoxFuture<'_, Result<T, Cause>>) -> Option<T> {
+        if self.is_away(exchange) { None } else { self.limited(exchange, operation).await }
+    }
+
+    /// Lets the cache be asked again though it was away a moment ago: what hangs on it is worth half a second.
+    pub(crate) fn look_again(&self) {
+        self.away_until.store(i64::MIN, Ordering::Relaxed);
+    }
+
+    pub(crate) async fn limited<T>(
+        &self,
+        exchange: &Exchange,
+        operation: BoxFuture<'_, Result<T, Cause>>,
+    ) -> Option<T> {
         let failed: Cause = match tokio::time::timeout(OPERATION, operation).await {
             Ok(Ok(value)) => return Some(value),
             Ok(Err(cause)) => cause,
@@ -162,17 +187,22 @@ impl SharedTokens {
         None
     }
 
-    async fn find(&self, exchange: &Exchange, name: &str, unwanted: Option<&AccessToken>) -> Option<AccessToken> {
-        let sealed = self.limited(exchange, self.cache.get(name)).await??;
+    pub(crate) async fn find(
+        &self,
+        exchange: &Exchange,
+        name: &str,
+        unwanted: Option<&AccessToken>,
+    ) -> Option<AccessToken> {
+        let sealed = self.asked(exchange, self.cache.get(name)).await??;
         let Some(token) = self.open(name, &sealed) else {
-            tracing::warn!("an entry of the shared token cache does not open: another key, or not ours");
+            warn_of_stranger();
             return None;
         };
         let is_old = unwanted.is_some_and(|old| token.same_as(old) || token.expires_on() <= old.expires_on());
         (token.usable_at(exchange.clock.now()) && !is_old).then_some(token)
     }
 
-    async fn share(&self, exchange: &Exchange, name: &str, token: &AccessToken) {
+    pub(crate) async fn share(&self, exchange: &Exchange, name: &str, token: &AccessToken) {
         let lifetime = token.lifetime();
         let life = lifetime.usable_until.saturating_duration_since(exchange.clock.now());
         let plain = Zeroizing::new(
@@ -186,7 +216,7 @@ impl SharedTokens {
             return;
         }
         if let Ok(sealed) = self.vault.seal(name, plain.as_bytes(), &*exchange.randomness) {
-            self.limited(exchange, self.cache.put(name, sealed, life)).await;
+            self.asked(exchange, self.cache.put(name, sealed, life)).await;
         }
     }
 
@@ -204,4 +234,13 @@ impl SharedTokens {
         };
         AccessToken::new(&SecretString::from(entry.get("token")?.as_str()?), lifetime)
     }
+}
+
+/// Until who waits for another process looks again.
+pub(crate) async fn pause(exchange: &Exchange) {
+    tokio::time::sleep(POLL.mul_f64(0.5 + fraction(&*exchange.randomness))).await;
+}
+
+pub(crate) fn warn_of_stranger() {
+    tracing::warn!("an entry of the shared token cache does not open: another key, or not ours");
 }

@@ -3,10 +3,10 @@
 use std::fmt;
 use std::sync::Arc;
 
-use countersign_token::Timestamp;
+use countersign_token::{TenantId, Timestamp};
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::assertion::{AssertionFault, MAX_ASSERTION_BYTES, expiry};
+use crate::assertion::{self, AssertionFault, MAX_ASSERTION_BYTES};
 use crate::digest::sha256_of;
 use crate::key::Subject;
 use crate::sessions::SessionKey;
@@ -15,8 +15,8 @@ use crate::sessions::SessionKey;
 /// which the tokens got with it are kept, is computed here.
 ///
 /// It is neither verified nor trusted here. Whoever exchanges a token must have let it through a guard before, or the
-/// cache answers for a forgery of a token that is in the cache. Only its `exp` is read: tokens got with it are not handed
-/// out beyond that.
+/// cache answers for a forgery of a token that is in the cache. Of its claims two are read: tokens got with it are not
+/// handed out beyond its `exp`, and where an alias such as `organizations` would be asked, its `tid` is asked instead.
 #[derive(Clone)]
 pub struct UserAssertion(Arc<Inner>);
 
@@ -25,6 +25,7 @@ struct Inner {
     subject: Subject,
     digest: [u8; 32],
     ends: Option<Timestamp>,
+    tenant: Option<TenantId>,
 }
 
 impl UserAssertion {
@@ -41,10 +42,11 @@ impl UserAssertion {
         if text.len() > MAX_ASSERTION_BYTES {
             return Err(AssertionFault::TooLarge);
         }
-        let ends = expiry(text).ok_or(AssertionFault::NotCompactJws)?.map(Timestamp::from_unix_seconds);
+        let claims = assertion::read(text).ok_or(AssertionFault::NotCompactJws)?;
+        let ends = claims.expires.map(Timestamp::from_unix_seconds);
         let digest = sha256_of(&[text.as_bytes()]);
         let subject = Subject::of("assertion", &digest);
-        Ok(Self(Arc::new(Inner { token, subject, digest, ends })))
+        Ok(Self(Arc::new(Inner { token, subject, digest, ends, tenant: claims.tenant })))
     }
 
     /// A key for a long-running session of this assertion: the same for the same assertion, and no part of it.
@@ -59,6 +61,10 @@ impl UserAssertion {
 
     pub(crate) fn subject(&self) -> &Subject {
         &self.0.subject
+    }
+
+    pub(crate) fn tenant(&self) -> Option<TenantId> {
+        self.0.tenant
     }
 
     pub(crate) fn ends(&self) -> Option<Timestamp> {

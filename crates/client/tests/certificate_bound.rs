@@ -193,6 +193,10 @@ impl SharedCache for Untouched {
         panic!("a bound token was shared")
     }
 
+    fn remove(&self, _: &str) -> BoxFuture<'_, Result<(), Cause>> {
+        panic!("what is bound was removed, though it was never here")
+    }
+
     fn lock(&self, _: &str, _: &str, _: Duration) -> BoxFuture<'_, Result<bool, Cause>> {
         panic!("a bound token is nobody else's to refresh")
     }
@@ -210,6 +214,17 @@ async fn a_bound_token_stays_in_its_process() {
     let client = builder(OWN, &endpoint, &FIRST).shared_tokens(shared).build().unwrap();
     client.acquire_token_for_client(&scopes("api://orders")).await.unwrap();
     assert_eq!((client.cached_tokens(), endpoint.count()), (1, 1));
+    // And so does the session that it is got in.
+    let client_info = base64url_encode(br#"{"uid":"o","utid":"t"}"#);
+    endpoint.answers(move |_| {
+        ok(&json!({"token_type": "mtls_pop", "expires_in": 3600, "access_token": "a.b.d", "refresh_token": "r",
+                   "client_info": client_info}))
+    });
+    let options = RequestOptions::new();
+    let signed_in =
+        client.acquire_token_by_password("alice", "pw".into(), &scopes("api://orders"), &options).await.unwrap();
+    client.acquire_token_silent(signed_in.account(), &scopes("api://other"), &options).await.unwrap();
+    assert!(client.sign_out(signed_in.account()).await);
 }
 
 #[tokio::test(start_paused = true)]

@@ -87,6 +87,39 @@ async fn the_region_is_asked_and_a_region_that_is_none_is_named() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_libraries_words_for_a_region_are_understood_and_none_becomes_a_host() {
+    let region = |name| ("AZURE_REGIONAL_AUTHORITY_NAME", name);
+    let platform = |name| ("REGION_NAME", name);
+    const GLOBAL: &str = "login.microsoftonline.com";
+    type Variables<'a> = &'a [(&'a str, &'a str)];
+    let cases: [(Variables<'_>, &str); 9] = [
+        (&[region("tryautodetect"), platform("West Europe")], "westeurope.login.microsoft.com"),
+        (&[region("TryAutoDetect"), platform("westus2")], "westus2.login.microsoft.com"),
+        (&[region("AutoDiscoverRegion"), platform(" Central US ")], "centralus.login.microsoft.com"),
+        // What the platform says counts only for who asks to have it found out.
+        (&[region("northeurope"), platform("West Europe")], "northeurope.login.microsoft.com"),
+        (&[platform("West Europe")], GLOBAL),
+        (&[region("TRYAUTODETECT")], GLOBAL),
+        (&[region("AutoDiscoverRegion"), platform(" ")], GLOBAL),
+        (&[region("AutoDiscoverRegion"), platform("evil.com/")], GLOBAL),
+        (&[region("DisableMsalForceRegion"), platform("West Europe")], GLOBAL),
+    ];
+    for (variables, host) in cases {
+        let endpoint = Endpoint::issuing();
+        let client = application(&[&[SECRET], variables].concat(), &endpoint).build().unwrap();
+        client.acquire_token_for_client(&scopes("api://orders")).await.unwrap();
+        assert_eq!(endpoint.requests()[0].uri().host(), Some(host), "{variables:?}");
+    }
+    // A builder that is told the word cannot find it out by itself.
+    let endpoint = Endpoint::issuing();
+    let error = application(&[SECRET], &endpoint).region("TryAutoDetect").build().unwrap_err();
+    assert!(matches!(error, countersign_client::BuildError::Region), "{error:?}");
+    let found = application(&[SECRET], &endpoint).detect_region(|_| Some("UK South".to_owned())).build().unwrap();
+    found.acquire_token_for_client(&scopes("api://orders")).await.unwrap();
+    assert_eq!(endpoint.requests()[0].uri().host(), Some("uksouth.login.microsoft.com"));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_user_is_the_third_choice() {
     let user = [("AZURE_USERNAME", "erika@contoso.com"), ("AZURE_PASSWORD", "p4ss~word")];
     let federated = ("AZURE_FEDERATED_TOKEN_FILE", "/var/run/t");

@@ -156,10 +156,10 @@ async fn a_long_running_process_goes_on_when_its_assertion_has_ended() {
     assert_eq!(client.acquire_token_in_session(&key, &write, &options).await.unwrap().secret(), "token-3");
     assert_eq!(field(&endpoint.last_form(), "refresh_token").unwrap(), "refresh-2");
 
-    assert!(client.end_session(&key));
+    assert!(client.end_session(&key).await);
     let error = client.acquire_token_in_session(&key, &read(), &options).await.unwrap_err();
     assert!(matches!(error, AcquireError::NotSignedIn), "{error:?}");
-    assert_eq!((endpoint.count(), client.end_session(&key)), (3, false));
+    assert_eq!((endpoint.count(), client.end_session(&key).await), (3, false));
 }
 
 #[tokio::test(start_paused = true)]

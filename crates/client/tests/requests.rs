@@ -163,14 +163,6 @@ fn a_configuration_that_cannot_work_is_refused_when_it_is_built() {
         let error = fresh().secret("s3cret".to_owned()).timeout(timeout).build().unwrap_err();
         assert!(matches!(error, BuildError::Timeout));
     }
-    for alias in ["common", "Organizations", "consumers"] {
-        let authority = AuthorityHost::parse("https://login.contoso.test").unwrap();
-        let error = countersign_client::ConfidentialClient::builder(authority, tenant(alias), CLIENT.parse().unwrap())
-            .secret("s3cret".to_owned())
-            .build()
-            .unwrap_err();
-        assert!(matches!(error, BuildError::TenantAlias), "{alias}");
-    }
     assert!(AuthorityHost::parse("http://login.contoso.test").is_err(), "an http authority has no type");
 }
 

@@ -103,7 +103,7 @@ async fn the_page_the_redemption_and_silent_renewal() {
     clock.advance(Duration::from_secs(7200));
     assert_eq!(client.acquire_token_silent(&account, &read(), &options).await.unwrap().secret(), "token-2");
     assert_eq!(field(&endpoint.last_form(), "refresh_token").unwrap(), "refresh-1");
-    assert!(client.sign_out(&account));
+    assert!(client.sign_out(&account).await);
     let error = client.acquire_token_silent(&account, &read(), &options).await.unwrap_err();
     assert!(matches!(error, AcquireError::NotSignedIn) && error.needs_user(), "{error:?}");
     assert_eq!(client.cached_tokens(), 0);

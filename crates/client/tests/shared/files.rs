@@ -3,8 +3,11 @@
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::PathBuf;
 
-use countersign_client::{FileCache, FileCacheError};
+use countersign_client::{AcquireError, FileCache, FileCacheError};
 
+use countersign_token::SystemClock;
+
+use super::sessions::{sign_in, silent, strict};
 use super::*;
 
 fn directory() -> (tempfile::TempDir, PathBuf) {
@@ -54,7 +57,7 @@ fn c19_a_directory_that_others_may_read_or_that_is_a_link_is_refused() {
 }
 
 #[test]
-fn files_older_than_any_token_go_and_others_stay() {
+fn files_whose_life_has_ended_go_and_others_stay() {
     let (_home, path) = directory();
     FileCache::new(&path).unwrap();
     let old = std::time::SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
@@ -68,6 +71,55 @@ fn files_older_than_any_token_go_and_others_stay() {
     let mut left: Vec<_> = std::fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     left.sort();
     assert_eq!(left, ["new.token", "notes.txt"]);
+}
+
+#[tokio::test]
+async fn a_session_is_not_swept_when_a_token_is() {
+    const DAY: Duration = Duration::from_secs(24 * 3600);
+    let (_home, path) = directory();
+    // The sweep goes by the machine's clock, so it is the writing that took place before.
+    let written = |ago: Duration| FakeClock::at(SystemClock.now().minus(ago));
+    for (name, ago) in [("recent", DAY), ("old", DAY * 91)] {
+        let cache = FileCache::new(&path).unwrap().clock(Arc::new(written(ago)));
+        cache.put(&format!("token-{name}"), vec![1], DAY / 24).await.unwrap();
+        cache.put(&format!("session-{name}"), vec![1], DAY * 90).await.unwrap();
+    }
+    FileCache::new(&path).unwrap();
+    let left: Vec<_> = std::fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(left, ["session-recent.token"]);
+}
+
+#[tokio::test]
+async fn a_command_finds_who_signed_in_with_the_last_one_until_it_signs_out() {
+    let (_home, path) = directory();
+    let (endpoint, clock) = (Endpoint::issuing(), clock());
+    strict(&endpoint);
+    let command = || process(&endpoint, &clock, FileCache::new(&path).unwrap(), KEY);
+    let account = sign_in(&command()).await;
+    for round in 2..4 {
+        clock.advance(Duration::from_secs(7200));
+        assert_eq!(silent(&command(), &account).await.unwrap().secret(), format!("token-{round}"));
+    }
+    assert!(command().sign_out(&account).await);
+    assert!(matches!(silent(&command(), &account).await, Err(AcquireError::NotSignedIn)));
+    assert!(!command().sign_out(&account).await);
+    assert_eq!(endpoint.count(), 3);
+}
+
+#[tokio::test]
+async fn what_is_removed_is_gone_and_a_link_is_removed_itself() {
+    let (home, path) = directory();
+    let cache = FileCache::new(&path).unwrap();
+    cache.put("n", vec![1], Duration::from_secs(60)).await.unwrap();
+    cache.remove("n").await.unwrap();
+    assert_eq!(cache.get("n").await.unwrap(), None);
+    cache.remove("n").await.unwrap();
+    let victim = home.path().join("victim");
+    std::fs::write(&victim, "").unwrap();
+    symlink(&victim, path.join("n.token")).unwrap();
+    cache.remove("n").await.unwrap();
+    assert!(victim.exists() && !path.join("n.token").exists());
+    assert!(cache.remove("../victim").await.is_err());
 }
 
 #[tokio::test]

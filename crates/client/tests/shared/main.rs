@@ -4,6 +4,7 @@
 #[cfg(unix)]
 mod files;
 mod redis;
+mod sessions;
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -61,6 +62,11 @@ impl SharedCache for Memory {
     fn put(&self, name: &str, value: Vec<u8>, _life: Duration) -> BoxFuture<'_, Result<(), Cause>> {
         let name = name.to_owned();
         self.operation(move |memory| drop(memory.entries.lock().unwrap().insert(name, value)))
+    }
+
+    fn remove(&self, name: &str) -> BoxFuture<'_, Result<(), Cause>> {
+        let name = name.to_owned();
+        self.operation(move |memory| drop(memory.entries.lock().unwrap().remove(&name)))
     }
 
     fn lock(&self, name: &str, owner: &str, _life: Duration) -> BoxFuture<'_, Result<bool, Cause>> {
@@ -223,7 +229,7 @@ async fn a_process_that_died_with_the_right_keeps_nobody_for_longer_than_a_reque
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_users_tokens_are_shared_by_their_assertion_and_sessions_are_not() {
+async fn a_users_tokens_are_shared_by_their_assertion() {
     let (endpoint, clock, memory) = (Endpoint::issuing(), clock(), Memory::default());
     let fleet: Vec<_> = (0..2).map(|_| process(&endpoint, &clock, memory.clone(), KEY)).collect();
     let assertion = |user: &str| UserAssertion::new(jws(&json!({"oid": user, "exp": START + 3600}))).unwrap();
@@ -234,6 +240,7 @@ async fn a_users_tokens_are_shared_by_their_assertion_and_sessions_are_not() {
     }
     let bob = fleet[1].acquire_token_on_behalf_of(&assertion("bob"), &orders).await.unwrap();
     assert_eq!(bob.secret(), "token-2");
+    // Without a refresh token no session begins.
     let key = assertion("alice").session_key();
     fleet[0].start_long_running(&assertion("alice"), &key, &orders, &RequestOptions::new()).await.unwrap();
     assert_eq!(memory.entries.lock().unwrap().len(), 2);

@@ -4,13 +4,14 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 
-use countersign_client::RedisCache;
+use countersign_client::{AcquireError, RedisCache};
 
+use super::sessions::{sign_in, silent, strict};
 use super::*;
 
 type Strings = Arc<Mutex<HashMap<Vec<u8>, Vec<u8>>>>;
 
-/// Answers GET, SET with NX, and the one script, as Redis does; says yes to the rest.
+/// Answers GET, DEL, SET with NX, and the one script, as Redis does; says yes to the rest.
 fn serve(stream: TcpStream, strings: &Strings) {
     let mut writer = stream.try_clone().unwrap();
     let mut reader = BufReader::new(stream);
@@ -42,6 +43,7 @@ fn serve(stream: TcpStream, strings: &Strings) {
                 strings.insert(words[1].clone(), words[2].clone());
                 b"+OK\r\n".to_vec()
             }
+            b"DEL" => format!(":{}\r\n", u8::from(strings.remove(&words[1]).is_some())).into_bytes(),
             b"EVALSHA" => {
                 let is_owner = strings.get(&words[3]) == Some(&words[4]);
                 if is_owner {
@@ -110,6 +112,45 @@ async fn fleet_of_ten(address: &str) {
         assert_eq!(endpoint.count(), round, "one request for the fleet");
         clock.advance(Duration::from_secs(7200));
     }
+}
+
+/// Ten processes and one user, until she signs out at one of them.
+async fn session_of_ten(address: &str) {
+    let (endpoint, clock) = (Endpoint::issuing(), clock());
+    strict(&endpoint);
+    let new = || process(&endpoint, &clock, RedisCache::new(address, "countersign:").unwrap(), KEY);
+    let fleet: Vec<_> = (0..10).map(|_| new()).collect();
+    let account = sign_in(&fleet[0]).await;
+    for round in 1..=3 {
+        let tokens = join_all(fleet.iter().map(|process| silent(process, &account))).await;
+        assert!(tokens.into_iter().all(|token| token.unwrap().secret() == format!("token-{round}")));
+        assert_eq!(endpoint.count(), round, "one request for the fleet, and nobody is signed out");
+        clock.advance(Duration::from_secs(7200));
+    }
+    assert_eq!(silent(&new(), &account).await.unwrap().secret(), "token-4", "after a restart");
+    assert!(fleet[3].sign_out(&account).await);
+    clock.advance(Duration::from_secs(7200));
+    for process in fleet.iter().chain([&new()]) {
+        assert!(matches!(silent(process, &account).await, Err(AcquireError::NotSignedIn)));
+    }
+    assert_eq!(endpoint.count(), 4);
+}
+
+#[tokio::test]
+async fn one_session_for_the_fleet_over_the_wire() {
+    let (address, strings) = stand_in();
+    session_of_ten(&address).await;
+    let strings = strings.lock().unwrap();
+    let names: Vec<_> = strings.keys().map(|name| String::from_utf8_lossy(name)).collect();
+    let has = |kind: &str| names.iter().any(|name| name.starts_with(&format!("countersign:{kind}")));
+    assert!(has("ended-") && !has("session-"), "the mark and no session: {names:?}");
+    assert!(names.iter().all(|name| !name.ends_with(":refresh")), "every right was given back: {names:?}");
+}
+
+#[tokio::test]
+async fn one_session_for_the_fleet_with_a_real_server() {
+    let Some((_server, address)) = real() else { return };
+    session_of_ten(&address).await;
 }
 
 #[tokio::test]
