@@ -43,6 +43,9 @@ pub enum FetchError {
     /// The fetch had no outcome in the time that any fetch may take.
     #[error("the fetch took longer than any fetch may")]
     Overdue,
+    /// Nobody waited for the fetch, because as many wait for it already as may (4,096). It may well succeed.
+    #[error("too many callers are waiting for the fetch")]
+    TooManyWaiting,
     /// Nothing was fetched, because no tokio runtime is running here.
     #[error("no tokio runtime is running here")]
     NoRuntime,
@@ -75,7 +78,7 @@ pub enum SourceError {
     /// The address is not https, or carries a user name or a fragment.
     #[error("the address of the keys must be https, without user name and fragment")]
     NotHttps,
-    /// A snapshot of keys does not parse, holds no usable key, or is of another address.
-    #[error("the snapshot is none of this address's keys: {0}")]
+    /// A snapshot of keys does not parse, holds no usable key, is of another address, or bears a time to come.
+    #[error("the snapshot of the keys cannot be used: {0}")]
     Snapshot(&'static str),
 }

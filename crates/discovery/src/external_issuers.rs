@@ -180,3 +180,34 @@ fn find(known: &Known, key_id: &str, now: Timestamp) -> Result<VerificationKey, 
         _ => Err(ExternalIssuerError::UnknownKey),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::transport::{BoxFuture, TransportError};
+    use countersign_token::SystemClock;
+
+    /// Knows nobody.
+    #[derive(Debug)]
+    struct Nowhere;
+
+    impl Transport for Nowhere {
+        fn send(
+            &self,
+            _request: http::Request<bytes::Bytes>,
+            _limits: Limits,
+        ) -> BoxFuture<'static, Result<http::Response<bytes::Bytes>, TransportError>> {
+            Box::pin(async { Err(TransportError::Connect("no such host".into())) })
+        }
+    }
+
+    #[tokio::test]
+    async fn e12_a_flood_of_issuers_is_remembered_within_bounds() {
+        let issuers = ExternalIssuers::new(Arc::new(Nowhere), Arc::new(SystemClock));
+        for number in 0..3 * ROOM {
+            let error = issuers.key(&format!("https://issuer-{number}.example"), "a").await.unwrap_err();
+            assert!(matches!(error, ExternalIssuerError::Fetch(_)), "{error:?}");
+            assert!(issuers.issuers.lock().unwrap().len() <= ROOM);
+        }
+    }
+}

@@ -1,7 +1,7 @@
 //! The machinery behind [`crate::RemoteKeys`]: one published set, one fetch in flight, one schedule.
 //!
-//! Readers see only `published`, an atomic pointer. The mutex guards what belongs to fetching, is held for a few
-//! instructions and never across an await.
+//! Readers see only `published`, an atomic pointer. Two mutexes guard what belongs to fetching and what belongs to keys
+//! that nobody publishes; neither is held for more than a few instructions, or across an await, or with the other.
 
 use std::error::Error;
 use std::fmt;
@@ -14,9 +14,10 @@ use arc_swap::{ArcSwapOption, Guard};
 use bytes::Bytes;
 use countersign_token::{ClientId, Clock, KeySet, Randomness, Timestamp};
 use tokio::runtime::Handle;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use url::Url;
 
+use crate::absent_keys::AbsentKeys;
 use crate::document::{Document, json_body, read_keys, read_metadata};
 use crate::error::{FetchError, KeysUnavailable};
 use crate::published::{PublishedKeys, Standing};
@@ -48,6 +49,13 @@ impl Origin {
     }
 }
 
+/// How many callers may wait for a fetch at a time, per source.
+///
+/// Each holds its request, token included, for as long as a fetch may take. Without a bound, a flood against an endpoint
+/// that hangs becomes memory: at 100,000 requests a second and 5 s, half a million of them. 4,096 is far more than a
+/// healthy endpoint ever gathers, which answers within some tens of milliseconds.
+const MAX_WAITING: usize = 4_096;
+
 /// How a wait for a fetch ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Waited {
@@ -57,6 +65,8 @@ pub(crate) enum Waited {
     Lost,
     /// The fetch took longer than any fetch may.
     TooLong,
+    /// There was no wait: too many wait already.
+    NoRoom,
 }
 
 pub(crate) struct Fetching {
@@ -71,6 +81,10 @@ pub(crate) struct Fetching {
     /// Until then (nanoseconds) nobody needs to take the lock only to learn that no renewal may start.
     renewal_closed_until: AtomicI64,
     state: Mutex<State>,
+    /// What nobody publishes. Not touched by a look-up that finds its key.
+    absent: Mutex<AbsentKeys>,
+    /// One permit per caller who may wait; it comes back when the wait ends, cancelled or not.
+    waiting: Semaphore,
     /// Where every fetched set is kept besides.
     snapshot_file: Option<PathBuf>,
 }
@@ -125,6 +139,8 @@ impl Fetching {
             standing: Standing::default(),
             renewal_closed_until: AtomicI64::new(i64::MIN),
             state: Mutex::default(),
+            absent: Mutex::default(),
+            waiting: Semaphore::new(MAX_WAITING),
             snapshot_file: None,
         }
     }
@@ -172,6 +188,10 @@ impl Fetching {
 
     pub(crate) fn unavailable(&self) -> KeysUnavailable {
         let cause = self.lock().last_failure.clone().unwrap_or_else(|| Arc::new(FetchError::Abandoned));
+        self.unavailable_because(cause)
+    }
+
+    pub(crate) fn unavailable_because(&self, cause: Arc<FetchError>) -> KeysUnavailable {
         if self.published.load().is_some() {
             KeysUnavailable::TooOld(cause)
         } else {
@@ -187,6 +207,21 @@ impl Fetching {
     pub(crate) fn unconfirmed(&self) -> KeysUnavailable {
         let cause = self.lock().last_failure.clone();
         KeysUnavailable::Unconfirmed(cause.unwrap_or_else(|| Arc::new(FetchError::Abandoned)))
+    }
+
+    /// Whether `key_id` was proved absent, and it is too early to ask for it again.
+    pub(crate) fn is_absent(&self, key_id: &str, now: Timestamp) -> bool {
+        self.absent().pauses(key_id, now)
+    }
+
+    /// Notes that `keys`, which were fetched, lack `key_id`.
+    pub(crate) fn note_absent(&self, key_id: &str, keys: &PublishedKeys, now: Timestamp) {
+        self.absent().proved(key_id, keys.fetch, keys.fetched_at, self.policy.cooldown, now);
+    }
+
+    pub(crate) fn absent(&self) -> MutexGuard<'_, AbsentKeys> {
+        // As for the state: whatever a panic leaves behind is a memory of fewer keys.
+        self.absent.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -241,8 +276,10 @@ impl Fetching {
         self.renewal_closed_until.store(until.as_nanos(), Ordering::Relaxed);
     }
 
-    /// Waits for a fetch to end, but no longer than a fetch may take: its runtime may have stopped turning.
+    /// Waits for a fetch to end, but no longer than a fetch may take: its runtime may have stopped turning. With
+    /// [`MAX_WAITING`] there already, does not wait.
     pub(crate) async fn wait(&self, mut done: watch::Receiver<bool>) -> Waited {
+        let Ok(_place) = self.waiting.try_acquire() else { return Waited::NoRoom };
         match tokio::time::timeout(self.policy.overdue_after(), done.wait_for(|done| *done)).await {
             Ok(Ok(_)) => Waited::Landed,
             Ok(Err(_)) => Waited::Lost,

@@ -9,6 +9,7 @@
 //! from configuration, and from metadata only for the same host. Read on in [`RemoteKeys`] for what is promised, and in
 //! [`RefreshPolicy`] for the figures.
 
+mod absent_keys;
 mod client_identity;
 mod document;
 mod error;

@@ -5,6 +5,9 @@
 //! - keys older than 12 h (give or take one) are renewed in the background while the old ones serve on;
 //! - an unknown `kid` starts at most one fetch per 30 s, whatever came of the last, and its callers share it; whether
 //!   nobody publishes it or nobody could be asked are two answers;
+//! - a `kid` that a fetch proved absent is not asked for again for 30 s, then 60 s, doubled up to 10 minutes; at most 1,024
+//!   are remembered, and a look-up that finds its key never asks that memory (`tests/unknown_keys.rs`);
+//! - at most 4,096 callers wait for a fetch at a time; one more is told so at once (`tests/unknown_keys.rs`);
 //! - one fetch is in flight; it belongs to its own task, so that a caller who gives up disturbs nobody;
 //! - a bad answer (an error, a redirect, HTML, an empty or oversized set) leaves the old keys in place, until they are
 //!   7 days old; from then on lookups say [`KeysUnavailable`];
@@ -67,20 +70,24 @@ impl RemoteKeysBuilder {
 
     /// Starts with keys that were fetched earlier, until the first fetch of our own. They count by the time at which they
     /// were fetched: past [`RefreshPolicy::max_age`] they are not used at all, so that no key lives on in a program after
-    /// its issuer has withdrawn it (`pitfalls` 24).
+    /// its issuer has withdrawn it (`pitfalls` 24). A time up to 5 minutes ahead of the clock is taken for now; give
+    /// another [clock](Self::clock) first, if at all, because by a later one a seed from the future is only left aside.
     ///
     /// # Errors
-    /// [`SourceError::Snapshot`] for a snapshot that does not parse or was taken at another address.
+    /// [`SourceError::Snapshot`] for a snapshot that does not parse, was taken at another address, or bears a time more than
+    /// 5 minutes ahead.
     pub fn seed(mut self, snapshot: &[u8]) -> Result<Self, SourceError> {
-        let seed = KeySnapshot::from_json(snapshot)?;
-        seed.belongs_to(self.origin.url())?;
+        let seed = KeySnapshot::from_json(snapshot).map_err(SourceError::Snapshot)?;
+        seed.belongs_to(self.origin.url()).map_err(SourceError::Snapshot)?;
+        seed.is_of_the_past(self.clock.now()).map_err(SourceError::Snapshot)?;
         self.seed = Some(seed);
         Ok(self)
     }
 
     /// Keeps the keys in this file too, and starts with what it holds. Every fetch replaces the file whole; it is a trust
-    /// anchor, so keep it where nobody else may write. A file that is absent, broken, of another address, or writable by
-    /// others (Unix) is left aside with a warning.
+    /// anchor, so keep it where nobody else may write. A file that is broken, of another address, of a time more than 5
+    /// minutes ahead, or (Unix) writable by others or owned by somebody who is neither this process's user nor root is left
+    /// aside with a warning. Where the process cannot tell its own user (there is no `/proc`), the owner is not looked at.
     pub fn snapshot_file(mut self, path: impl Into<PathBuf>) -> Self {
         self.snapshot_file = Some(path.into());
         self
@@ -108,10 +115,18 @@ impl RemoteKeysBuilder {
     #[must_use]
     pub fn build(self) -> RemoteKeys {
         let url = self.origin.url().clone();
+        let now = self.clock.now();
         let fetching = Fetching::new(self.origin, self.transport, self.clock, self.randomness, self.policy);
-        let kept = self.snapshot_file.as_deref().and_then(|path| KeySnapshot::load(path, &url));
+        let kept = self.snapshot_file.as_deref().and_then(|path| KeySnapshot::load(path, &url, now));
+        let seed = self.seed.filter(|seed| match seed.is_of_the_past(now) {
+            Ok(()) => true,
+            Err(reason) => {
+                tracing::warn!(reason, "the embedded snapshot of the issuer's keys is left aside");
+                false
+            }
+        });
         // Whichever was fetched later; both are older than anything fetched from now on.
-        let newest = self.seed.into_iter().chain(kept).max_by_key(|snapshot| snapshot.fetched_at);
+        let newest = seed.into_iter().chain(kept).max_by_key(|snapshot| snapshot.fetched_at);
         if let Some(snapshot) = newest {
             fetching.start_with(snapshot);
         }
@@ -177,42 +192,60 @@ impl RemoteKeys {
     ///
     /// With the key at hand this returns at once. Otherwise it waits for one fetch at most, if one may start or is under
     /// way. A set without the key means that nobody publishes it: it was fetched for this question, or within the cooldown
-    /// before it. That set is all that is remembered of keys that do not exist, so a million made-up names need no memory.
-    /// `key_id` is only ever compared; it comes from strangers.
+    /// before it, or an earlier one was and it is too early to ask again. Of keys that do not exist, 1,024 are remembered, by
+    /// a hash: a million made-up names need no more memory. `key_id` is only ever compared; it comes from strangers.
     ///
     /// # Errors
     /// [`KeysUnavailable::NeverFetched`], [`KeysUnavailable::TooOld`]; and [`KeysUnavailable::Unconfirmed`] when others than
-    /// the one asked for are at hand and asking for it failed.
+    /// the one asked for are at hand and asking for it failed. Each at once, with [`FetchError::TooManyWaiting`] as the
+    /// cause, while 4,096 callers wait.
     pub async fn keys_for(&self, key_id: &str) -> Result<Arc<PublishedKeys>, KeysUnavailable> {
         let now = self.0.now();
         let Some(keys) = self.0.usable(now) else {
             let keys = self.ready().await?;
             // Another task may have fetched these; a snapshot may have brought them. Only a fetch proves anything.
-            return if keys.find(key_id).is_some() || self.0.proves_absence(&keys, now) {
-                Ok(keys)
-            } else {
-                Err(self.0.unconfirmed())
-            };
+            return if keys.find(key_id).is_some() { Ok(keys) } else { self.without(key_id, keys, now) };
         };
-        if keys.find(key_id).is_some() {
+        if keys.find(key_id).is_some() || self.0.is_absent(key_id, now) {
             self.0.renew_if_due(&keys, now);
             return Ok(keys);
         }
-        let Some(done) = self.0.start(Need::UnknownKey, now) else {
-            return if self.0.proves_absence(&keys, now) { Ok(keys) } else { Err(self.0.unconfirmed()) };
-        };
+        let Some(done) = self.0.start(Need::UnknownKey, now) else { return self.without(key_id, keys, now) };
         let waited = self.0.wait(done).await;
-        match self.0.usable(self.0.now()) {
-            Some(newer) if newer.fetch > keys.fetch || newer.find(key_id).is_some() => Ok(newer),
-            _ if waited == Waited::TooLong => Err(KeysUnavailable::Unconfirmed(Arc::new(FetchError::Overdue))),
-            _ => Err(self.0.unconfirmed()),
+        let now = self.0.now();
+        match self.0.usable(now) {
+            Some(newer) if newer.find(key_id).is_some() => Ok(newer),
+            Some(newer) if newer.fetch > keys.fetch => {
+                self.0.note_absent(key_id, &newer, now);
+                Ok(newer)
+            }
+            _ => Err(match waited {
+                Waited::TooLong => KeysUnavailable::Unconfirmed(Arc::new(FetchError::Overdue)),
+                Waited::NoRoom => KeysUnavailable::Unconfirmed(Arc::new(FetchError::TooManyWaiting)),
+                Waited::Landed | Waited::Lost => self.0.unconfirmed(),
+            }),
         }
+    }
+
+    /// The answer from `keys`, which lack the key, when no fetch may start for it.
+    fn without(
+        &self,
+        key_id: &str,
+        keys: Arc<PublishedKeys>,
+        now: Timestamp,
+    ) -> Result<Arc<PublishedKeys>, KeysUnavailable> {
+        if !self.0.proves_absence(&keys, now) {
+            return Err(self.0.unconfirmed());
+        }
+        self.0.note_absent(key_id, &keys, now);
+        Ok(keys)
     }
 
     /// Any usable keys: those at hand, or else the first ones, fetched now.
     ///
     /// # Errors
-    /// [`KeysUnavailable::NeverFetched`], [`KeysUnavailable::TooOld`].
+    /// [`KeysUnavailable::NeverFetched`], [`KeysUnavailable::TooOld`]; at once, with [`FetchError::TooManyWaiting`] as the
+    /// cause, while 4,096 callers wait.
     pub async fn ready(&self) -> Result<Arc<PublishedKeys>, KeysUnavailable> {
         // Twice, because the first wait may be for a fetch whose runtime was shut down under it.
         for _ in 0..2 {
@@ -222,8 +255,13 @@ impl RemoteKeys {
                 return Ok(keys);
             }
             let Some(done) = self.0.start(Need::Keys, now) else { break };
-            if self.0.wait(done).await == Waited::Landed {
-                break;
+            match self.0.wait(done).await {
+                Waited::Landed => break,
+                Waited::NoRoom => {
+                    let refused = || self.0.unavailable_because(Arc::new(FetchError::TooManyWaiting));
+                    return self.0.usable(self.0.now()).ok_or_else(refused);
+                }
+                Waited::Lost | Waited::TooLong => {}
             }
         }
         self.0.usable(self.0.now()).ok_or_else(|| self.0.unavailable())
@@ -260,4 +298,80 @@ impl RemoteKeys {
 fn address(text: &str) -> Result<Url, SourceError> {
     let url = Url::parse(text).map_err(|_| SourceError::Address)?;
     if is_plain_https(&url) { Ok(url) } else { Err(SourceError::NotHttps) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::mpsc;
+    use std::time::Duration;
+
+    use bytes::Bytes;
+    use countersign_token::{FakeClock, base64url_encode};
+
+    use crate::absent_keys::ROOM;
+    use crate::transport::{BoxFuture, Limits, TransportError};
+
+    /// Publishes one key, `good`, and counts how often it is asked.
+    #[derive(Debug, Default)]
+    struct Endpoint(AtomicUsize);
+
+    impl Transport for Endpoint {
+        fn send(
+            &self,
+            _request: http::Request<Bytes>,
+            _limits: Limits,
+        ) -> BoxFuture<'static, Result<http::Response<Bytes>, TransportError>> {
+            self.0.fetch_add(1, Ordering::SeqCst);
+            let modulus = base64url_encode(&[0xff; 256]);
+            let keys = format!(r#"{{"keys":[{{"kty":"RSA","use":"sig","kid":"good","n":"{modulus}","e":"AQAB"}}]}}"#);
+            Box::pin(async { Ok(http::Response::new(keys.into())) })
+        }
+    }
+
+    fn remote() -> (RemoteKeys, Arc<Endpoint>, FakeClock) {
+        let (endpoint, clock) =
+            (Arc::<Endpoint>::default(), FakeClock::at(Timestamp::from_unix_seconds(1_767_225_600)));
+        let keys = RemoteKeys::from_jwks_uri("https://login.contoso.test/keys", Arc::clone(&endpoint) as _);
+        (keys.unwrap().clock(Arc::new(clock.clone())).build(), endpoint, clock)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a32_e11_a_hundred_thousand_random_kids_are_remembered_within_bounds() {
+        let (keys, endpoint, clock) = remote();
+        keys.ready().await.unwrap();
+        let randomness = SystemRandomness;
+        // 300 s: the fetch above and one for each 30 s that follow.
+        for _ in 0..100_000 {
+            clock.advance(Duration::from_millis(3));
+            let stranger = randomness.base64url(20);
+            assert!(keys.keys_for(&stranger).await.unwrap().find(&stranger).is_none());
+            assert!(keys.keys_for("good").await.unwrap().find("good").is_some());
+            assert!(keys.0.absent().len() <= ROOM);
+        }
+        let asked = endpoint.0.load(Ordering::SeqCst);
+        assert!((10..=11).contains(&asked), "{asked} fetches");
+        assert!(keys.0.absent().len() > ROOM / 2, "{}", keys.0.absent().len());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a11_a_key_at_hand_is_found_without_the_memory_of_absent_ones() {
+        let (keys, ..) = remote();
+        keys.ready().await.unwrap();
+        let held = keys.0.absent();
+        let (sender, found) = mpsc::channel();
+        let looks_up = std::thread::spawn({
+            let keys = keys.clone();
+            move || {
+                let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+                let found = runtime.block_on(keys.keys_for("good")).unwrap().find("good").is_some();
+                let _ = sender.send(found);
+            }
+        });
+        // Who needed what is held here would still wait when a minute is over.
+        assert_eq!(found.recv_timeout(Duration::from_secs(60)), Ok(true));
+        drop(held);
+        looks_up.join().unwrap();
+    }
 }

@@ -15,7 +15,8 @@ pub struct RefreshPolicy {
     pub refresh_after: Duration,
     /// Each renewal is moved by a random part of this, earlier or later, so that a fleet does not ask in step (1 h).
     pub jitter: Duration,
-    /// Least distance between a fetch and the next one that an unknown `kid` may start (30 s).
+    /// Least distance between a fetch and the next one that an unknown `kid` may start (30 s). Also the first pause after
+    /// which a `kid` that was proved absent is asked for again; further ones double, up to 10 minutes.
     pub cooldown: Duration,
     /// Age from which keys are no longer used at all (7 days).
     pub max_age: Duration,

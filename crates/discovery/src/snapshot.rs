@@ -5,9 +5,10 @@
 //! withdrew long ago do not come back with a program that was built before (`pitfalls` 24).
 
 use std::fs;
-use std::io::{self, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use countersign_token::Timestamp;
@@ -15,12 +16,17 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use crate::document::read_keys;
-use crate::error::SourceError;
 use crate::published::PublishedKeys;
 use crate::schedule::RefreshPolicy;
 
 /// Larger files are not read: a key set is at most 512 kB, and JSON in JSON at most doubles.
 const MAX_FILE_BYTES: u64 = 2 * 1024 * 1024;
+
+/// How far ahead a snapshot's time may lie, since clocks never quite agree. It is then taken for now.
+///
+/// Not farther: until that time comes, each start would take the keys for fresh, so that they never grew too old, and no
+/// real file would be the newer one.
+const MAX_AHEAD: Duration = Duration::from_secs(300);
 
 /// The file's shape.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -50,10 +56,10 @@ impl KeySnapshot {
     }
 
     /// Reads a snapshot, keys included, so that a broken one is noticed where it was configured.
-    pub(crate) fn from_json(text: &[u8]) -> Result<Self, SourceError> {
-        let snapshot: Self = serde_json::from_slice(text).map_err(|_| SourceError::Snapshot("it does not parse"))?;
-        read_keys(snapshot.keys.as_bytes(), snapshot.cloud.as_deref())
-            .map_err(|_| SourceError::Snapshot("it holds no usable key"))?;
+    /// This and the two checks below say in words why not.
+    pub(crate) fn from_json(text: &[u8]) -> Result<Self, &'static str> {
+        let snapshot: Self = serde_json::from_slice(text).map_err(|_| "it does not parse")?;
+        read_keys(snapshot.keys.as_bytes(), snapshot.cloud.as_deref()).map_err(|_| "it holds no usable key")?;
         Ok(snapshot)
     }
 
@@ -62,15 +68,21 @@ impl KeySnapshot {
         serde_json::to_string(self).unwrap_or_default()
     }
 
-    pub(crate) fn belongs_to(&self, address: &Url) -> Result<(), SourceError> {
-        if self.address == address.as_str() {
+    /// Refuses what was taken at another address.
+    pub(crate) fn belongs_to(&self, address: &Url) -> Result<(), &'static str> {
+        if self.address == address.as_str() { Ok(()) } else { Err("it was taken at another address") }
+    }
+
+    /// Refuses a time to come, by more than [`MAX_AHEAD`].
+    pub(crate) fn is_of_the_past(&self, now: Timestamp) -> Result<(), &'static str> {
+        if Timestamp::from_unix_seconds(self.fetched_at) <= now.plus(MAX_AHEAD) {
             return Ok(());
         }
-        Err(SourceError::Snapshot("it was taken at another address"))
+        Err("its time lies more than 5 minutes ahead of the clock")
     }
 
     pub(crate) fn into_published(self, policy: &RefreshPolicy, now: Timestamp) -> PublishedKeys {
-        // A time to come, from a clock that was wrong, would lengthen the keys' life.
+        // The little that a clock may be ahead does not lengthen the keys' life.
         let fetched_at = Timestamp::from_unix_seconds(self.fetched_at).min(now);
         // `from_json` has read them once; should they not read again, an empty set verifies nothing.
         let keys = read_keys(self.keys.as_bytes(), self.cloud.as_deref()).unwrap_or_default();
@@ -88,8 +100,8 @@ impl KeySnapshot {
     }
 
     /// What the file holds for this address, or nothing, with a warning that says why.
-    pub(crate) fn load(path: &Path, address: &Url) -> Option<Self> {
-        match read(path, address) {
+    pub(crate) fn load(path: &Path, address: &Url, now: Timestamp) -> Option<Self> {
+        match read(path, address, now) {
             Ok(snapshot) => Some(snapshot),
             Err(Unread::Absent) => None,
             Err(Unread::Because(reason)) => {
@@ -128,24 +140,92 @@ enum Unread {
     Because(&'static str),
 }
 
-fn read(path: &Path, address: &Url) -> Result<KeySnapshot, Unread> {
-    let metadata = match fs::symlink_metadata(path) {
-        Ok(metadata) => metadata,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(Unread::Absent),
-        Err(_) => return Err(Unread::Because("it cannot be read")),
-    };
-    if !metadata.is_file() {
-        return Err(Unread::Because("it is not a plain file"));
+impl From<&'static str> for Unread {
+    fn from(reason: &'static str) -> Self {
+        Self::Because(reason)
     }
+}
+
+fn read(path: &Path, address: &Url, now: Timestamp) -> Result<KeySnapshot, Unread> {
+    const UNREADABLE: Unread = Unread::Because("it cannot be read");
+    match fs::symlink_metadata(path) {
+        Ok(metadata) if metadata.is_file() => {}
+        Ok(_) => return Err(Unread::Because("it is not a plain file")),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(Unread::Absent),
+        Err(_) => return Err(UNREADABLE),
+    }
+    let file = fs::File::open(path).map_err(|_| UNREADABLE)?;
+    // What is judged from here on is what is read, whatever the name stands for meanwhile.
+    let metadata = file.metadata().map_err(|_| UNREADABLE)?;
     #[cfg(unix)]
     if std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o022 != 0 {
         return Err(Unread::Because("others may write it"));
     }
+    #[cfg(unix)]
+    match own_user() {
+        Some(own) if !is_trusted(std::os::unix::fs::MetadataExt::uid(&metadata), own) => {
+            return Err(Unread::Because("it belongs to another user"));
+        }
+        Some(_) => {}
+        None => {
+            tracing::info!(path = %path.display(), "the snapshot's owner is not looked at: this process's user is unknown");
+        }
+    }
     if metadata.len() > MAX_FILE_BYTES {
         return Err(Unread::Because("it is larger than any key set"));
     }
-    let text = fs::read(path).map_err(|_| Unread::Because("it cannot be read"))?;
-    let snapshot = KeySnapshot::from_json(&text).map_err(|_| Unread::Because("it is no snapshot with usable keys"))?;
-    snapshot.belongs_to(address).map_err(|_| Unread::Because("it was taken at another address"))?;
+    let mut text = Vec::new();
+    file.take(MAX_FILE_BYTES).read_to_end(&mut text).map_err(|_| UNREADABLE)?;
+    let snapshot = KeySnapshot::from_json(&text)?;
+    snapshot.belongs_to(address)?;
+    snapshot.is_of_the_past(now)?;
     Ok(snapshot)
+}
+
+/// Whether a trust anchor may belong to the user `owner` where this process is the user `own`. Root could change the
+/// process itself, and owns what an image or a mounted volume brings.
+#[cfg(unix)]
+fn is_trusted(owner: u32, own: u32) -> bool {
+    owner == own || owner == 0
+}
+
+/// The user whose files this process makes, as far as it can be told without unsafe code: on Linux, with `/proc`.
+///
+/// From the text rather than from the owner of `/proc/self`, which is root for a process that may not be dumped.
+///
+/// Source: proc_pid_status(5), `Uid`: real, effective, saved and file system user.
+#[cfg(unix)]
+fn own_user() -> Option<u32> {
+    user_in(&fs::read_to_string("/proc/self/status").ok()?)
+}
+
+#[cfg(unix)]
+fn user_in(status: &str) -> Option<u32> {
+    let users = status.lines().find_map(|line| line.strip_prefix("Uid:"))?;
+    users.split_whitespace().nth(3)?.parse().ok()
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_files_of_ones_own_and_of_root_are_trusted() {
+        assert!(is_trusted(1000, 1000) && is_trusted(0, 1000) && is_trusted(0, 0));
+        assert!(!is_trusted(1001, 1000) && !is_trusted(1000, 0));
+    }
+
+    #[test]
+    fn the_own_user_is_the_one_whose_files_are_made() {
+        let status = "Name:\tapi\nUid:\t1000\t0\t0\t1001\nGid:\t5\t5\t5\t5\n";
+        assert_eq!(user_in(status), Some(1001));
+        for untold in ["", "Uid:", "Uid:\t1\t2\t3", "Uid:\ta\tb\tc\td", "api 1 2 3 1000,1000,1000"] {
+            assert_eq!(user_in(untold), None, "{untold:?}");
+        }
+        if cfg!(target_os = "linux") {
+            let mine = tempfile::NamedTempFile::new().unwrap();
+            let owner = std::os::unix::fs::MetadataExt::uid(&mine.as_file().metadata().unwrap());
+            assert_eq!(own_user(), Some(owner));
+        }
+    }
 }

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use countersign_discovery::{FetchError, KeysUnavailable, RefreshPolicy, RemoteKeys, TransportError};
-use support::endpoint::{Endpoint, HOUR, KEYS_URL, METADATA_URL, clock, clock_now, remote, settle};
+use countersign_token::FakeClock;
+use support::endpoint::{Endpoint, HOUR, KEYS_URL, METADATA_URL, clock, clock_now, raw, remote, settle};
 
 #[tokio::test(start_paused = true)]
 async fn e02_an_outage_of_a_day_is_felt_by_nobody_and_ends_by_itself() {
@@ -66,6 +67,63 @@ async fn e01_a_start_without_the_endpoint_fails_plainly_and_recovers_within_seco
     endpoint.publish(&["good"]);
     clock.advance(Duration::from_secs(1));
     assert!(keys.keys_for("good").await.is_ok());
+}
+
+/// The seconds, out of `seconds` from now on, at which the endpoint is asked while somebody wants a key in each.
+async fn asked_at(endpoint: &Endpoint, clock: &FakeClock, keys: &RemoteKeys, seconds: u64) -> Vec<u64> {
+    let mut times = Vec::new();
+    for second in 0..seconds {
+        endpoint.forget_calls();
+        let _ = keys.keys_for("good").await;
+        settle().await;
+        times.extend(endpoint.calls().iter().map(|_| second));
+        clock.advance(Duration::from_secs(1));
+    }
+    times
+}
+
+/// Nothing is sent a second time at once; the pauses between attempts grow, and they are what spares the endpoint.
+#[tokio::test(start_paused = true)]
+async fn e06_a_burst_of_server_errors_meets_growing_pauses_and_no_second_attempt() {
+    let (endpoint, clock) = (Endpoint::publishing(&["good"]), clock());
+    let keys = remote(&endpoint, &clock);
+    keys.ready().await.unwrap();
+    let burst = |endpoint: &Endpoint| endpoint.answers(|_| raw(503, "application/json", "{}"));
+    burst(&endpoint);
+    clock.advance(HOUR * 14);
+    assert_eq!(asked_at(&endpoint, &clock, &keys, 800).await, [0, 30, 90, 210, 450, 750]);
+    assert!(keys.keys_for("good").await.unwrap().find("good").is_some(), "nobody else noticed");
+
+    let cold = remote(&endpoint, &clock);
+    assert_eq!(asked_at(&endpoint, &clock, &cold, 100).await, [0, 1, 3, 7, 15, 31, 61, 91]);
+    endpoint.publish(&["good"]);
+    clock.advance(Duration::from_secs(21));
+    assert!(cold.keys_for("good").await.is_ok());
+    endpoint.forget_calls();
+    burst(&endpoint);
+    clock.advance(HOUR * 14);
+    assert_eq!(asked_at(&endpoint, &clock, &cold, 60).await, [0, 30], "the next burst begins with the first pause");
+}
+
+#[tokio::test(start_paused = true)]
+async fn e18_a_renewal_that_fails_leaves_the_usable_keys_in_use() {
+    let (endpoint, clock) = (Endpoint::publishing(&["good"]), clock());
+    let keys = remote(&endpoint, &clock);
+    keys.ready().await.unwrap();
+    endpoint.forget_calls();
+    endpoint.goes_down();
+    clock.advance(HOUR * 14);
+    for _ in 0..2 {
+        assert!(keys.keys_for("good").await.unwrap().find("good").is_some());
+        assert_eq!((keys.generation_at(clock_now(&clock)), keys.ready().await.is_ok()), (Some(1), true));
+        settle().await;
+        assert_eq!(endpoint.calls(), [METADATA_URL], "one attempt");
+    }
+    endpoint.publish(&["good", "new"]);
+    clock.advance(Duration::from_secs(30));
+    assert!(keys.keys_for("good").await.unwrap().find("new").is_none(), "still nobody waits");
+    settle().await;
+    assert!(keys.keys_for("good").await.unwrap().find("new").is_some());
 }
 
 #[tokio::test(start_paused = true)]

@@ -72,7 +72,8 @@ async fn a32_the_cooldown_holds_while_the_endpoint_fails_too() {
     assert_eq!(endpoint.calls().len(), 2);
 }
 
-/// Ten minutes under a million made-up names: a fetch per 30 s, nothing remembered of any of them, good keys untouched.
+/// Ten minutes under a million made-up names: a fetch per 30 s, good keys untouched. What is remembered of them is counted
+/// beside the code.
 #[tokio::test(start_paused = true)]
 async fn a32_e11_a_million_forged_kids_cost_a_fetch_per_window_and_good_keys_nothing() {
     let (endpoint, clock) = (Endpoint::publishing(&["good"]), clock());
@@ -137,7 +138,7 @@ async fn an_application_with_keys_of_its_own_is_named_to_the_authority() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_thousand_cold_callers_share_one_fetch() {
+async fn e16_a_thousand_cold_callers_share_one_fetch() {
     let (endpoint, clock) = (Endpoint::publishing(&["good"]), clock());
     let keys = remote(&endpoint, &clock);
     let gate = endpoint.hold();
@@ -263,6 +264,22 @@ async fn e07_bad_answers_leave_the_old_keys_in_place() {
         let KeysUnavailable::NeverFetched(cause) = cold.ready().await.unwrap_err() else { panic!("{what}") };
         assert!(expected(&cause), "{what}: {cause:?}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn e34_one_bad_key_never_sinks_the_set() {
+    let (endpoint, clock) = (Endpoint::publishing(&[]), clock());
+    endpoint.answers_keys(|| {
+        let (mut garbled, mut nameless, mut short) = (key("garbled"), key("nameless"), key("short"));
+        garbled["n"] = json!("!!!");
+        nameless["kid"] = json!(7);
+        short["n"] = json!("AQAB");
+        let symmetric = json!({"kty": "oct", "kid": "symmetric", "k": "AAAA"});
+        ok(&json!({"keys": [garbled, nameless, {}, symmetric, key("good"), short, {"kty": "new"}, key("next")]}))
+    });
+    let published = remote(&endpoint, &clock).ready().await.unwrap();
+    assert!(published.find("good").is_some() && published.find("next").is_some());
+    assert_eq!(published.len(), 2);
 }
 
 #[tokio::test(start_paused = true)]

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use countersign_discovery::{KeysUnavailable, RemoteKeys, RemoteKeysBuilder, SourceError};
 use countersign_token::FakeClock;
-use support::endpoint::{Endpoint, HOUR, KEYS_URL, clock, settle};
+use support::endpoint::{Endpoint, HOUR, KEYS_URL, clock, clock_now, settle};
 
 fn builder(endpoint: &Endpoint, clock: &FakeClock) -> RemoteKeysBuilder {
     RemoteKeys::from_jwks_uri(KEYS_URL, Arc::new(endpoint.clone())).unwrap().clock(Arc::new(clock.clone()))
@@ -139,13 +139,62 @@ async fn e34_a_file_that_cannot_be_trusted_is_left_aside() {
     }
 }
 
+#[cfg(unix)]
 #[tokio::test(start_paused = true)]
-async fn e15_a_snapshot_from_a_clock_that_was_ahead_does_not_live_longer() {
+async fn e34_a_file_of_another_user_is_left_aside() {
+    let (clock, folder) = (clock(), tempfile::tempdir().unwrap());
+    let path = folder.path().join("keys.json");
+    std::fs::write(&path, snapshot(&["good"], &clock).await).unwrap();
+    let starts = || builder(&down(), &clock).snapshot_file(&path).build().current().is_some();
+    assert!(starts());
+    // Only root may give a file away. What is decided by the two users' numbers is tested beside the code.
+    if std::os::unix::fs::chown(&path, Some(12_345), None).is_ok() {
+        assert_eq!(starts(), !cfg!(target_os = "linux"));
+    }
+}
+
+/// Five minutes for clocks that disagree; what they give away is no more than that.
+#[tokio::test(start_paused = true)]
+async fn e15_a_snapshot_from_a_clock_that_was_a_little_ahead_does_not_live_longer() {
     let (ahead, clock) = (clock(), clock());
-    ahead.advance(HOUR * 24 * 365);
+    ahead.advance(Duration::from_secs(300));
     let seed = snapshot(&["good"], &ahead).await;
     let keys = builder(&down(), &clock).seed(seed.as_bytes()).unwrap().build();
+    assert_eq!(keys.current().unwrap().fetched_at(), clock_now(&clock));
+    clock.advance(HOUR * 24 * 7 - Duration::from_secs(1));
     assert!(keys.current().is_some());
-    clock.advance(HOUR * 24 * 7 + Duration::from_secs(1));
+    clock.advance(Duration::from_secs(1));
     assert!(keys.current().is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn e15_a_snapshot_from_the_future_is_refused_when_it_is_embedded() {
+    let (ahead, clock) = (clock(), clock());
+    ahead.advance(Duration::from_secs(301));
+    let seed = snapshot(&["good"], &ahead).await;
+    let error = builder(&down(), &clock).seed(seed.as_bytes()).map(|_| ()).unwrap_err();
+    assert_eq!(error, SourceError::Snapshot("its time lies more than 5 minutes ahead of the clock"));
+    let latest = seed.replace(&clock_now(&ahead).as_unix_seconds().to_string(), &i64::MAX.to_string());
+    assert!(builder(&down(), &clock).seed(latest.as_bytes()).is_err());
+    // By a clock that was given later it is left aside.
+    let keys = builder(&down(), &ahead).seed(seed.as_bytes()).unwrap().clock(Arc::new(clock)).build();
+    assert!(keys.current().is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn e15_a_file_from_the_future_is_left_aside_at_every_start_and_beats_no_real_one() {
+    let (ahead, clock, folder) = (clock(), clock(), tempfile::tempdir().unwrap());
+    let path = folder.path().join("keys.json");
+    ahead.advance(HOUR * 24 * 365);
+    std::fs::write(&path, snapshot(&["forged"], &ahead).await).unwrap();
+    let real = snapshot(&["real"], &clock).await;
+    for _ in 0..30 {
+        assert!(builder(&down(), &clock).snapshot_file(&path).build().current().is_none());
+        let keys = builder(&down(), &clock).seed(real.as_bytes()).unwrap().snapshot_file(&path).build();
+        match keys.current() {
+            Some(current) => assert!(current.find("real").is_some()),
+            None => assert!(clock_now(&clock).as_unix_seconds() >= 1_767_225_600 + 7 * 24 * 3600, "too old"),
+        }
+        clock.advance(HOUR * 24);
+    }
 }
