@@ -313,7 +313,7 @@ fn many(world: &World, (name, bare): Bare<'_>) {
         return;
     }
     let tokens = world.tokens(MANY);
-    let guard = world.guard(1 << 30);
+    let guard = world.guard(160 << 20);
     let mut layered = Layered::new(&guard, "");
     let written = |token: &String| request_with(&HeaderValue::try_from(format!("Bearer {token}")).unwrap());
     for token in &tokens {
@@ -329,7 +329,8 @@ fn many(world: &World, (name, bare): Bare<'_>) {
         state.set(state.get().wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407));
         (state.get() >> 33) % MANY
     };
-    let orders: [(&str, Box<dyn Fn(usize) -> usize>); 6] = [
+    type Order<'a> = (&'a str, Box<dyn Fn(usize) -> usize + 'a>);
+    let orders: [Order<'_>; 6] = [
         ("1 token", Box::new(|_| 0)),
         ("16 tokens in turn", Box::new(|at| at % 16)),
         ("1,024 tokens in turn", Box::new(|at| at % 1_024)),

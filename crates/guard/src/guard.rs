@@ -10,7 +10,7 @@ use countersign_token::{Claims, Clock, NumericDate, Policy, PolicyError, Rejecti
 use http::{Extensions, HeaderMap, HeaderValue, StatusCode};
 
 use crate::binding::{BindingError, Bindings, Sent, TrustedProxy};
-use crate::credential::{Credential, Scheme, credential, token_text};
+use crate::credential::{Credential, CredentialError, Scheme, credential, is_clean, refused_as, token_text};
 use crate::hooks::GroupResolver;
 use crate::verifier::{Admitted, Decision, Denied, Known, Now, Pending, VerifierBuilder};
 use crate::{GuardLayer, Refusal, RegisteredRule, Rule, Verifier, decision_log};
@@ -364,7 +364,15 @@ impl Guard {
         };
         match token_text(text, verifier.max_token_bytes()) {
             Ok(token) => match verifier.decide_now(token, digest, rule) {
+                Now::Decided(Err(Denied { refusal, caller: None, authority })) => {
+                    let refusal = refused_as(token, refusal);
+                    First::Decided(Err(Denied { refusal, caller: None, authority }))
+                }
                 Now::Decided(decision) => First::Decided(as_sent(scheme, decision)),
+                // Nobody is asked for the key of what can be no token.
+                Now::Pending(_) if !is_clean(token) => {
+                    First::Decided(Err(Refusal::from(CredentialError::Malformed).into()))
+                }
                 Now::Pending(pending) => First::Ask(Waiting { token: token.to_owned(), pending, scheme }),
             },
             Err(refusal) => First::Decided(Err(refusal.into())),
@@ -409,7 +417,7 @@ impl Guard {
         let status = denied.refusal.status();
         let told = |status, value| Answer { status, www_authenticate: Some(value), retry_after: None };
         match &denied.refusal {
-            Refusal::Credential(crate::CredentialError::Missing) => told(status, challenges.missing.clone()),
+            Refusal::Credential(CredentialError::Missing) => told(status, challenges.missing.clone()),
             Refusal::Credential(_) => told(status, challenges.malformed.clone()),
             Refusal::Token(Rejection::Expired) => told(status, challenges.expired.clone()),
             Refusal::Token(Rejection::RoleMissing | Rejection::ScopeMissing | Rejection::NoPermission) => {

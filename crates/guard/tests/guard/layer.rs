@@ -11,7 +11,7 @@ use tower::{Layer, Service, ServiceExt};
 use crate::kit::endpoint::Endpoint;
 use crate::kit::service::{Inside, Unreadable};
 use crate::kit::token::{CLIENT, OBJECT, TENANT, TOKEN_ID, Token, USER, genuine};
-use crate::kit::{bearer, builder, clock, guard, policy_with, remote_guard, request, settle};
+use crate::kit::{bearer, builder, clock, guard, policy_with, remote_guard, request, settle, status};
 
 fn behind(guard: &Guard) -> (Inside, GuardService<Inside>) {
     let inside = Inside::default();
@@ -234,4 +234,22 @@ async fn the_services_own_error_passes_through() {
     let service = guard().layer().layer(fails);
     assert_eq!(service.clone().oneshot(bearer(&Token::app().sign())).await.unwrap_err(), "broken");
     assert_eq!(service.oneshot(request(&[])).await.unwrap().status(), 401);
+}
+
+#[tokio::test]
+async fn what_can_be_no_token_is_malformed_wherever_it_would_have_failed() {
+    let (guard, token) = (guard(), Token::app().sign());
+    let [header, payload, signature] = crate::kit::token::segments(&token);
+    let unknown = Token::app().header("kid", "a-key-that-nobody-has").unsigned();
+    for text in [
+        format!("{header},.{payload}.{signature}"),
+        format!("{header}.{payload};.{signature}"),
+        format!("{header}.{payload}.{signature},"),
+        format!("{token} {token}"),
+        format!("{unknown},{unknown}"),
+        format!("{unknown}\""),
+    ] {
+        assert_eq!(status(&guard, &text).await, 400, "{text:.80}");
+    }
+    assert_eq!(status(&guard, &token).await, 200);
 }
