@@ -114,14 +114,68 @@ explanations! {
         => "The API's owner has only groups that are assigned to the application written into tokens, or gives the guard a resolver that asks Microsoft Graph.";
     "authentication_context_missing": "The sign-in did not satisfy an authentication context that is wanted here (acrs)."
         => "The client answers the claims challenge by signing the user in anew; its developer declares the capability cp1 if there was none.";
-    "binding_proof_missing": "The token is bound to a certificate, and the request does not prove that its sender holds it."
-        => "The client presents its certificate in the TLS handshake; behind a proxy the API's operator names the proxy to the guard.";
+    "not_compact_jwe": "What was sent is not five pieces of base64url parted by dots, as an encrypted token is."
+        => "The client's developer sends the access token as it was received, without quotes or line breaks.";
+    "encryption_not_allowed": "The token is encrypted in a way that is not taken here: RSA-OAEP with AES in GCM, or in CBC with HMAC, is."
+        => "The API's owner registers an encryption key for RSA-OAEP; Entra encrypts with nothing else.";
+    "content_type": "The encrypted token says that something other than a token is inside."
+        => "The client's operator checks where the token comes from.";
+    "decryption_key_unknown": "The token is encrypted to a key that this API does not have."
+        => "The API's operator gives the guard the private key of the registration's tokenEncryptionKeyId, and during a rollover the one before it too.";
+    "encryption_length": "A piece of the encrypted token has a length that it cannot have."
+        => "The client's developer looks for what changes the token between the token endpoint and the request.";
+    "decryption_failed": "The token does not open: it was changed on its way, or encrypted to another key than it names."
+        => "The client's developer sends the token unchanged; the API's operator checks that key and certificate belong together.";
+    "binding_proof_missing": "The token is bound to a key, and the request does not prove that its sender holds it."
+        => "The client presents its certificate in the TLS handshake, or sends a DPoP proof or a signed request, as the token wants it; behind a proxy the API's operator names the proxy to the guard.";
     "binding_certificate_mismatch": "The token is bound to another certificate than the one that was presented."
         => "The client uses one certificate for the token and for the call. If nobody changed it, look at who sends the token.";
     "binding_header_malformed": "The trusted proxy's header does not hold one certificate."
         => "Whoever runs the proxy compares how it writes the header with what the guard was told.";
     "binding_unsupported": "The token is bound to a key in a way that the guard does not understand."
         => "The client's developer asks for a bearer token, or for one that is bound to a certificate.";
+    "binding_missing": "The scheme is one for bound tokens (DPoP, PoP, mtls_pop), and this token is bound to nothing."
+        => "The client's developer sends it as Authorization: Bearer, or asks for a bound token.";
+    "several_proofs": "The request carries more than one DPoP header."
+        => "The client's developer, or whoever runs a proxy in between, sends exactly one.";
+    "proof_replayed": "The proof was seen before."
+        => "The client's developer makes a new proof for every request. If he does, look at who sends it.";
+    "proof_memory_full": "So many proofs are remembered that nobody can tell whether this one was seen before."
+        => "The client tries again in a few seconds; the API's operator lets the guard remember more proofs, or takes younger ones only.";
+    "proof_too_large": "The proof is longer than any proof needs to be."
+        => "The client's developer looks at what is put into it.";
+    "proof_malformed": "The proof is not a compact JWS with a JSON header and JSON claims, no member twice."
+        => "The client's developer sends the proof as its library made it.";
+    "proof_type": "The proof's typ is not dpop+jwt, or not pop for a signed request."
+        => "The client's developer writes the typ of RFC 9449 §4.2.";
+    "proof_header_unsupported": "The proof's header has a member that no proof has."
+        => "The client's developer leaves out crit, jku, x5u, x5c, b64, zip, enc and cty.";
+    "proof_algorithm_not_allowed": "The proof is not signed with ES256, PS256 or RS256, or not with the one that its key is for."
+        => "The client's developer takes one of these.";
+    "proof_key_unusable": "The proof carries no public key that is used here: P-256, or RSA of 2048 to 8192 bits."
+        => "The client's developer puts the public key into jwk.";
+    "proof_private_key": "The proof carries a private key, which its sender has given away by that."
+        => "The client's developer sends the public part alone, and makes a new key.";
+    "proof_signature_invalid": "The proof's signature does not fit its own key."
+        => "The client's developer sends the proof unchanged. If it is unchanged, look at who sends it.";
+    "proof_key_mismatch": "The token is bound to another key than the proof's."
+        => "The client uses one key for the token request and for the call. If nobody changed it, look at who sends the token.";
+    "proof_claim_missing": "The proof lacks a claim: jti, htm, htu, iat and ath, or at, ts, m, u, p and cnf of a signed request."
+        => "The client's developer adds it (RFC 9449 §4.2).";
+    "proof_claim_malformed": "A claim of the proof has the wrong type, or is empty or too long."
+        => "The client's developer writes texts as texts and times as whole seconds.";
+    "proof_token_mismatch": "The proof is for another access token (ath)."
+        => "The client makes a new proof for each token.";
+    "proof_method_mismatch": "The proof is for another method."
+        => "The client makes a new proof for each request.";
+    "proof_address_mismatch": "The proof is for another address than the API's own."
+        => "The client writes the address that it calls, without query; the API's operator tells the guard under which origins it is called.";
+    "proof_stale": "The proof is older than the API takes."
+        => "The client makes a new proof for each request; if it just did, its machine's clock is behind.";
+    "proof_made_in_future": "The proof says that it was made later than now."
+        => "The client's operator checks that machine's clock: it seems to be ahead.";
+    "foreign_rule": "The service asked under a rule that it registered with another verifier, so nobody was let in."
+        => "The API's developer registers each rule with the verifier that it is used with.";
     "predicate_unmet": "A condition of the service's own is not met; the decision log has its name."
         => "The API's operator looks the condition up in the decision log.";
     "revoked": "The service says that tokens which were issued before a certain moment are revoked."
@@ -202,12 +256,18 @@ mod tests {
             R::GroupMissing,
             R::GroupOverage,
             R::AuthenticationContextMissing,
+            R::NotCompactJwe,
+            R::EncryptionNotAllowed("alg"),
+            R::ContentType,
+            R::DecryptionKeyUnknown,
+            R::EncryptionLength("tag"),
+            R::DecryptionFailed,
         ];
         for rejection in all {
             assert!(lookup(rejection.code()).is_some(), "{}", rejection.code());
         }
         // The guard's and the line reader's own.
-        let others = 15;
+        let others = 36;
         assert_eq!(EXPLANATIONS.len(), all.len() + others, "an explanation without a rejection, or twice");
     }
 

@@ -1,6 +1,11 @@
 //! The decision log: one event per request with a stable reason code, and never anything of the token.
 
+use std::sync::Arc;
+
 use axum::body::Body;
+use countersign_discovery::BoxFuture;
+use countersign_guard::{Claims, GroupResolver, Verified};
+use countersign_token::{NumericDate, ObjectId};
 use http::Request;
 use serde_json::json;
 use tower::{Layer, ServiceExt};
@@ -9,7 +14,7 @@ use crate::kit::endpoint::Endpoint;
 use crate::kit::log::Log;
 use crate::kit::service::Inside;
 use crate::kit::token::{CLIENT, OBJECT, TENANT, TOKEN_ID, Token, genuine, next, segments};
-use crate::kit::{answer, bearer, builder, clock, guard, policy_with, remote_guard, request, status};
+use crate::kit::{answer, bearer, builder, clock, guard, policy, policy_with, remote_guard, request, status};
 
 /// The one decision about this request.
 async fn decision(log: &Log, guard: &countersign_guard::Guard, request: Request<Body>) -> String {
@@ -48,6 +53,43 @@ async fn every_decision_has_its_code() {
     let closed = builder(&policy_with(&[("clients", json!([]))]), &clock()).build();
     let line = decision(&log, &closed, bearer(&Token::app().sign())).await;
     assert_eq!(line, refused(&format!("reason=client_not_allowed {who}")));
+}
+
+#[tokio::test]
+async fn what_the_service_itself_says_has_its_code_too() {
+    let (log, _logging) = Log::start();
+    let who = format!("tenant={TENANT} client={CLIENT} token_id=\"{TOKEN_ID}\"");
+    let refused = |fields: &str| format!("INFO countersign_guard::decision decision=refused {fields} {who}");
+    let (app, bound) = (Token::app().sign(), Token::app().claim("cnf", json!({"x5t#S256": "A".repeat(43)})).sign());
+
+    let picky = builder(&policy(), &clock()).predicate("at the desk", |caller| caller.claim("desk").is_some()).build();
+    let line = decision(&log, &picky, bearer(&app)).await;
+    assert_eq!(line, refused("reason=predicate_unmet subject=at the desk"));
+    let since = NumericDate(crate::kit::token::NOW);
+    let revoking = builder(&policy(), &clock()).revocation(move |_| Some(since)).build();
+    assert_eq!(decision(&log, &revoking, bearer(&app)).await, refused("reason=revoked"));
+    assert_eq!(decision(&log, &guard(), bearer(&bound)).await, refused("reason=binding_proof_missing"));
+    let unbound = request(&[&format!("mtls_pop {app}")]);
+    assert_eq!(decision(&log, &guard(), unbound).await, refused("reason=binding_missing"));
+
+    let silent = Arc::new(NobodyTells);
+    let grouped = policy_with(&[("groups", json!(["55555555-0d2e-4c8a-9d43-0f0f2d4a5c11"]))]);
+    let asking = builder(&grouped, &clock()).groups(silent).build();
+    let overage = Token::user().claim("_claim_names", json!({"groups": "src1"})).sign();
+    let line = decision(&log, &asking, bearer(&overage)).await;
+    let expected = "ERROR countersign_guard::decision decision=unavailable reason=groups_unavailable cause=the user's \
+                    groups are elsewhere and could not be had";
+    assert_eq!(line, expected);
+}
+
+/// Never knows anybody's groups.
+#[derive(Debug)]
+struct NobodyTells;
+
+impl GroupResolver for NobodyTells {
+    fn groups<'a>(&'a self, _: &'a Verified<Claims>) -> BoxFuture<'a, Option<Vec<ObjectId>>> {
+        Box::pin(async { None })
+    }
 }
 
 #[tokio::test]

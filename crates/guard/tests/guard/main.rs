@@ -12,6 +12,7 @@ mod bypass;
 mod cache;
 mod challenges;
 mod claims_challenges;
+mod codes;
 mod decision_log;
 mod encrypted;
 mod extractors;

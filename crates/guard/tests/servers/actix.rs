@@ -7,7 +7,7 @@ use countersign_guard::{CertificateForm, DevelopmentBypass, Guard, GuardMiddlewa
 use countersign_token::{base64_encode_standard, base64url_encode, sha256};
 use serde_json::json;
 
-use crate::{guarded, policy, read};
+use crate::{cut_off, guarded, policy, read};
 
 async fn who(caller: VerifiedCaller) -> String {
     caller.client().to_string()
@@ -54,6 +54,21 @@ fn the_middleware_decides_and_the_handler_gets_the_caller() {
             request.append_header((AUTHORIZATION, odd))
         };
         assert_eq!(ask(&guard, odd).await.0, 400);
+    });
+}
+
+#[test]
+fn without_keys_it_is_unavailable_and_says_when_to_come_back() {
+    run(async {
+        let (_, authority) = guarded();
+        let middleware = GuardMiddleware::new(cut_off(), read()).unwrap();
+        let app = init_service(App::new().wrap(middleware).route("/orders", web::get().to(who))).await;
+        let bearer = format!("Bearer {}", authority.app(["Orders.Read"]).token());
+        let request = TestRequest::get().uri("/orders").append_header((AUTHORIZATION, bearer)).to_request();
+        let response = call_service(&app, request).await;
+        let header = |name: &str| response.headers().get(name).map(|value| value.to_str().unwrap());
+        assert_eq!((response.status().as_u16(), header("retry-after")), (503, Some("5")));
+        assert_eq!(header("www-authenticate"), None);
     });
 }
 

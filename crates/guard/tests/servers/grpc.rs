@@ -1,16 +1,20 @@
 //! gRPC: the layer that waits, and tonic's interceptor, which cannot.
 
 use std::convert::Infallible;
+use std::sync::Arc;
 
 use bytes::Bytes;
-use countersign_guard::{Guard, GuardInterceptor, VerifiedCaller};
+use countersign_discovery::BoxFuture;
+use countersign_guard::test_kit::TestAuthority;
+use countersign_guard::{Claims, GroupResolver, Guard, GuardInterceptor, Permission, Verified, VerifiedCaller};
+use countersign_token::ObjectId;
 use http::{Request, Response};
 use http_body_util::Empty;
 use tonic::Code;
 use tonic::service::Interceptor;
 use tower::{Layer, ServiceExt, service_fn};
 
-use crate::{guarded, read};
+use crate::{cut_off, guarded, read};
 
 /// What the layer says to a request with this header.
 async fn ask(guard: &Guard, authorization: Option<String>) -> Response<Empty<Bytes>> {
@@ -65,4 +69,54 @@ async fn an_interceptor_says_the_same() {
     assert_eq!(answers, [Code::Unauthenticated, Code::PermissionDenied, Code::Unauthenticated]);
     let status = ask(Some("opaque".to_owned())).unwrap_err();
     assert!(status.metadata().get("www-authenticate").unwrap().to_str().unwrap().contains("invalid_token"));
+}
+
+#[tokio::test]
+async fn without_keys_both_are_unavailable_and_say_so_in_their_own_words() {
+    let (_, authority) = guarded();
+    let token = authority.app(["Orders.Read"]).token();
+    let response = ask(&cut_off(), Some(format!("Bearer {token}"))).await;
+    let header = |name: &str| response.headers().get(name).map(|value| value.to_str().unwrap());
+    assert_eq!((header("grpc-status"), header("retry-after")), (Some("14"), Some("5")));
+    assert_eq!(header("www-authenticate"), None);
+
+    let mut interceptor = GuardInterceptor::new(cut_off(), read()).unwrap();
+    let mut request = tonic::Request::new(());
+    request.metadata_mut().insert("authorization", format!("Bearer {token}").parse().unwrap());
+    assert_eq!(interceptor.call(request).unwrap_err().code(), Code::Unavailable);
+}
+
+/// Always knows, if somebody waits for it.
+#[derive(Debug)]
+struct Graph(std::sync::atomic::AtomicUsize);
+
+impl GroupResolver for Graph {
+    fn groups<'a>(&'a self, _: &'a Verified<Claims>) -> BoxFuture<'a, Option<Vec<ObjectId>>> {
+        self.0.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        Box::pin(async { Some(vec![GROUP.parse().unwrap()]) })
+    }
+}
+
+const GROUP: &str = "55555555-0d2e-4c8a-9d43-0f0f2d4a5c11";
+
+/// An interceptor cannot wait for somebody's groups, and does not send for what nobody would wait for.
+#[tokio::test]
+async fn an_interceptor_refuses_users_whose_groups_are_elsewhere_and_asks_nobody() {
+    let mut policy = crate::policy();
+    policy.groups = Some(vec![GROUP.parse().unwrap()]);
+    let authority = TestAuthority::of(&policy);
+    let graph = Arc::new(Graph(0.into()));
+    let guard = Guard::builder(authority.keys(), &policy).unwrap();
+    let guard = guard.groups(Arc::clone(&graph) as Arc<dyn GroupResolver>).build();
+    let mut interceptor = GuardInterceptor::new(guard, Permission::any_scope(["access_as_user"])).unwrap();
+    let overage = authority.user(["access_as_user"]).claim("_claim_names", serde_json::json!({"groups": "src1"}));
+    let listed = authority.user(["access_as_user"]).claim("groups", serde_json::json!([GROUP]));
+    for (token, expected) in [(overage.token(), Some(Code::PermissionDenied)), (listed.token(), None)] {
+        for _ in 0..2 {
+            let mut request = tonic::Request::new(());
+            request.metadata_mut().insert("authorization", format!("Bearer {token}").parse().unwrap());
+            assert_eq!(interceptor.call(request).err().map(|status| status.code()), expected);
+        }
+    }
+    assert_eq!(graph.0.load(std::sync::atomic::Ordering::SeqCst), 0);
 }

@@ -6,7 +6,11 @@ mod actix;
 mod grpc;
 mod hyper;
 mod test_kit;
+mod tls;
 
+use std::sync::Arc;
+
+use countersign_discovery::{BoxFuture, Limits, RemoteKeys, Transport, TransportError};
 use countersign_guard::test_kit::TestAuthority;
 use countersign_guard::{Guard, Permission, Policy};
 use serde_json::json;
@@ -26,6 +30,23 @@ fn policy() -> Policy {
 fn guarded() -> (Guard, TestAuthority) {
     let authority = TestAuthority::of(&policy());
     (Guard::builder(authority.keys(), &policy()).unwrap().build(), authority)
+}
+
+/// A guard whose authority does not answer.
+fn cut_off() -> Guard {
+    #[derive(Debug)]
+    struct Down;
+    impl Transport for Down {
+        fn send(
+            &self,
+            _: http::Request<bytes::Bytes>,
+            _: Limits,
+        ) -> BoxFuture<'static, Result<http::Response<bytes::Bytes>, TransportError>> {
+            Box::pin(async { Err(TransportError::Connect("refused".into())) })
+        }
+    }
+    let keys = RemoteKeys::from_jwks_uri("https://login.contoso.test/keys", Arc::new(Down)).unwrap().build();
+    Guard::builder(keys.into(), &policy()).unwrap().build()
 }
 
 fn read() -> Permission {
