@@ -6,9 +6,10 @@ use std::ops::Deref;
 
 use axum::extract::FromRequestParts;
 use axum::response::{IntoResponse, Response};
+use countersign_protocol::{BearerChallenge, BearerError};
 use countersign_token::{Claims, TokenKind, Verified};
-use http::StatusCode;
 use http::request::Parts;
+use http::{HeaderValue, StatusCode};
 
 use crate::{CallerRejection, VerifiedCaller, decision_log};
 
@@ -18,6 +19,11 @@ use crate::{CallerRejection, VerifiedCaller, decision_log};
 pub trait Requirement {
     /// Whether the caller meets it.
     fn is_met_by(caller: &Verified<Claims>) -> bool;
+
+    /// The app role or scope that a refused caller is told to come back with; none if no single one would help.
+    fn value() -> Option<&'static str> {
+        None
+    }
 }
 
 /// An application permission, as a type. Only applications' own tokens meet it.
@@ -46,17 +52,26 @@ impl<R: AppRole> Requirement for R {
     fn is_met_by(caller: &Verified<Claims>) -> bool {
         caller.kind() == TokenKind::App && caller.roles().any(|role| role == R::VALUE)
     }
+
+    fn value() -> Option<&'static str> {
+        Some(R::VALUE)
+    }
 }
 
 impl<S: Scope> Requirement for ByScope<S> {
     fn is_met_by(caller: &Verified<Claims>) -> bool {
         caller.kind() == TokenKind::User && caller.scopes().any(|scope| scope == S::VALUE)
     }
+
+    fn value() -> Option<&'static str> {
+        Some(S::VALUE)
+    }
 }
 
 /// The caller whom the guard let in, and who meets `P`.
 ///
-/// Extracting it where no guard stands answers 500 and names the missing layer; a caller that lacks `P` gets 403.
+/// Extracting it where no guard stands answers 500 and names the missing layer; a caller that lacks `P` gets 403 with the role or scope that is
+/// missing.
 pub struct Caller<P = ()> {
     caller: VerifiedCaller,
     requirement: PhantomData<P>,
@@ -80,9 +95,15 @@ impl IntoResponse for CallerRejection {
     fn into_response(self) -> Response {
         match self {
             Self::NoGuard => (StatusCode::INTERNAL_SERVER_ERROR, self.to_string()).into_response(),
-            Self::Lacking => {
-                (StatusCode::FORBIDDEN, [(http::header::WWW_AUTHENTICATE, "Bearer error=\"insufficient_scope\"")])
-                    .into_response()
+            Self::Lacking(value) => {
+                let text = match value {
+                    Some(value) => format!("The caller needs one of: {value}."),
+                    None => "The API does not admit this caller here.".to_owned(),
+                };
+                let challenge = BearerChallenge::new().error(BearerError::InsufficientScope).error_description(&text);
+                let challenge = HeaderValue::try_from(challenge.to_header_value())
+                    .unwrap_or_else(|_| HeaderValue::from_static("Bearer error=\"insufficient_scope\""));
+                (StatusCode::FORBIDDEN, [(http::header::WWW_AUTHENTICATE, challenge)]).into_response()
             }
         }
     }
@@ -98,7 +119,7 @@ impl<S: Send + Sync, P: Requirement> FromRequestParts<S> for Caller<P> {
         };
         if !P::is_met_by(&caller) {
             decision_log::lacking(&caller);
-            return Err(CallerRejection::Lacking);
+            return Err(CallerRejection::Lacking(P::value()));
         }
         Ok(Self { caller, requirement: PhantomData })
     }

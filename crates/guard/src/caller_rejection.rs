@@ -7,7 +7,7 @@ pub enum CallerRejection {
     /// No guard stands in front of this handler: a fault of the service, not of the caller.
     #[error("no countersign_guard::GuardLayer stands in front of this handler")]
     NoGuard,
-    /// The caller lacks what the handler asks for.
-    #[error("the caller lacks the permission that this handler asks for")]
-    Lacking,
+    /// The caller lacks what the handler asks for: this app role or scope, where the requirement names one.
+    #[error("the caller lacks the permission that this handler asks for{}", .0.map(|it| format!(": {it}")).unwrap_or_default())]
+    Lacking(Option<&'static str>),
 }

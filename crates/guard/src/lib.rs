@@ -52,6 +52,7 @@
 
 #[cfg(feature = "actix-web")]
 mod actix;
+mod answer;
 mod binding;
 mod bypass;
 #[cfg(feature = "axum")]
@@ -84,6 +85,7 @@ mod verifier;
 pub use self::hyper::GuardedHyperService;
 #[cfg(feature = "actix-web")]
 pub use actix::{GuardMiddleware, GuardedActixService};
+pub use answer::Answer;
 #[cfg(feature = "proof-of-possession")]
 pub use binding::ProofPolicy;
 pub use binding::{BindingError, CertificateForm, ClientCertificate, RequestTarget, TrustedProxy};
@@ -95,7 +97,7 @@ pub use countersign_token::policy::{ClientAuthentication, Guests, Permission};
 pub use countersign_token::{Claims, Policy, PolicyError, Rejection, TokenKind, Verified};
 pub use credential::CredentialError;
 pub use forge::ForgeError;
-pub use guard::{Answer, Guard, GuardBuilder};
+pub use guard::{Guard, GuardBuilder};
 pub use hooks::GroupResolver;
 #[cfg(feature = "tonic")]
 pub use interceptor::GuardInterceptor;

@@ -91,11 +91,13 @@ async fn a94_values_are_compared_whole() {
 }
 
 #[tokio::test]
-async fn a_wrong_caller_gets_403_with_a_challenge_and_no_word_more() {
+async fn a_wrong_caller_gets_403_with_the_role_that_is_missing() {
     let (log, _logging) = Log::start();
     let response = ask::<Write>(&Token::app()).await;
     assert_eq!(response.status(), 403);
-    assert_eq!(header(&response, "www-authenticate"), Some("Bearer error=\"insufficient_scope\""));
+    let challenge =
+        "Bearer error=\"insufficient_scope\", error_description=\"The caller needs one of: Resource.Write.\"";
+    assert_eq!(header(&response, "www-authenticate"), Some(challenge));
     assert_eq!(text(response).await, "");
     let lines = log.take();
     assert_eq!(lines.len(), 2, "{lines:?}");
@@ -154,7 +156,7 @@ async fn a_handler_may_take_the_rejection_itself() {
     let handler = |caller: Result<Caller<Write>, CallerRejection>| async move {
         match caller {
             Ok(_) => "let in",
-            Err(CallerRejection::Lacking) => "lacking",
+            Err(CallerRejection::Lacking(_)) => "lacking",
             Err(CallerRejection::NoGuard) => "no guard",
             Err(_) => "something new",
         }
