@@ -218,6 +218,7 @@ fn main() {
     repeated(&world, token, (bare_name, &bare));
     refusals(&world, token, (bare_name, &bare));
     many(&world, (bare_name, &bare));
+    growth(&world, token);
 }
 
 type Bare<'a> = (&'a str, &'a dyn Fn());
@@ -301,6 +302,54 @@ fn refusals(world: &World, token: &str, (name, bare): Bare<'_>) {
     }
     ratio::compare("the layer's refusals (the target is 1 µs)", 21, &mut candidates);
     assert_eq!(guard.verifier().cached(), (0, 0));
+}
+
+/// A hundred million tokens that are none, no two alike: what they cost, and what the process keeps of them.
+fn growth(world: &World, token: &str) {
+    const COUNT: u64 = 100_000_000;
+    if !ratio::is_wanted("growth") {
+        return;
+    }
+    let guard = world.guard(64 << 20);
+    let mut layered = Layered::new(&guard, token);
+    let (signed, _) = token.rsplit_once('.').unwrap();
+    let (_, payload) = signed.split_once('.').unwrap();
+    let unsigned = base64url_encode(br#"{"typ":"JWT","alg":"none"}"#);
+    let mut pass = |numbers: Range<u64>| {
+        let mut spent = Duration::ZERO;
+        let mut requests = Vec::with_capacity(16);
+        for first in numbers.step_by(16) {
+            requests.extend((first..first + 16).map(|number| {
+                let text = match number % 4 {
+                    0 => format!("Bearer {number:032}"),
+                    1 => format!("Bearer {unsigned}.{payload}.{number:016}"),
+                    2 => format!("Bearer {signed}.{number:016}"),
+                    _ => format!("Bearer {number:08}.{number:08}.{number:08}.{number:08}"),
+                };
+                request_with(&HeaderValue::try_from(text).unwrap())
+            }));
+            let start = Instant::now();
+            for request in requests.drain(..) {
+                assert_eq!(now_or_never(layered.service.call(request)).unwrap().status(), 401);
+            }
+            spent += start.elapsed();
+        }
+        spent
+    };
+    pass(0..1_000_000);
+    let before = resident_kib();
+    let spent = pass(1_000_000..COUNT);
+    let grown = resident_kib() - before;
+    let each = spent.as_nanos() as f64 / (COUNT - 1_000_000) as f64;
+    println!("\ngrowth over {COUNT} tokens that are none: {grown} KiB resident, {each:.1} ns each");
+    assert_eq!(guard.verifier().cached(), (0, 0));
+}
+
+/// The process's resident memory in KiB, as Linux counts it.
+fn resident_kib() -> i64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse().unwrap()
 }
 
 /// Whether the cache stays flat with the number of tokens in it.
