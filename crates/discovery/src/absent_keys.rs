@@ -1,6 +1,6 @@
 //! Which `kid`s a fetch proved absent, and until when nobody asks for them again.
 //!
-//! Without this memory one client with an old token causes a fetch per cooldown for as long as it lives (`pitfalls` 10).
+//! Without this memory one client with an old token causes a fetch per cooldown for as long as it lives.
 //! It gates fetches only: a key that is at hand is found before anybody looks here. It never grows beyond [`ROOM`], and
 //! keeps no text of strangers: a `kid` is known by a 64-bit hash with a key that is drawn at random per source, so that
 //! nobody can choose two that meet. Should two meet by chance, the one is not asked for while the other is not.
