@@ -39,7 +39,7 @@ pub struct Config {
     pub listen: SocketAddr,
     /// The authority's origin.
     pub authority: String,
-    /// The tenant: GUID or domain.
+    /// The tenant: GUID or domain; where nothing is acquired, `organizations` or another alias too.
     pub tenant: String,
     /// PEM file with the only CAs to trust; without it, the public ones.
     #[serde(default)]
@@ -105,7 +105,7 @@ pub enum ConfigError {
     /// `authority` is no https origin.
     #[error("'authority'")]
     Authority(#[from] AuthorityHostError),
-    /// `tenant` is neither a GUID nor a domain.
+    /// `tenant` is neither a GUID, nor a domain, nor an alias.
     #[error("'tenant'")]
     Tenant(#[from] TenantSegmentError),
     /// A scope of a downstream API is none.
@@ -123,6 +123,9 @@ pub enum ConfigError {
     /// Not exactly one of `client_secret_file` and `certificate_file`.
     #[error("'client' needs exactly one of 'client_secret_file' and 'certificate_file'")]
     Credential,
+    /// `tenant` is an alias, and there are `downstream_apis`: an application has tokens of its own in a tenant only.
+    #[error("'downstream_apis' needs a GUID or a domain as 'tenant': an alias names no tenant to acquire tokens in")]
+    TenantAlias,
     /// Neither `policy` nor `downstream_apis`.
     #[error("there is nothing to do: neither 'policy' nor 'downstream_apis' is there")]
     Nothing,
@@ -157,7 +160,9 @@ impl Config {
             return Err(ConfigError::NotLoopback(self.listen));
         }
         self.authority()?;
-        self.tenant()?;
+        if self.tenant()?.alias().is_some() && !self.downstream_apis.is_empty() {
+            return Err(ConfigError::TenantAlias);
+        }
         if self.policy.is_none() && self.downstream_apis.is_empty() {
             return Err(ConfigError::Nothing);
         }
@@ -215,6 +220,7 @@ mod tests {
         assert!(matches!(checked(|c| c["listen"] = json!("0.0.0.0:1")), Err(ConfigError::NotLoopback(_))));
         assert!(matches!(checked(|c| c["authority"] = json!("http://localhost")), Err(ConfigError::Authority(_))));
         assert!(matches!(checked(|c| c["tenant"] = json!("a/b")), Err(ConfigError::Tenant(_))));
+        assert!(matches!(checked(|c| c["tenant"] = json!("organizations")), Err(ConfigError::TenantAlias)));
         assert!(matches!(checked(|c| c["client"] = json!(null)), Err(ConfigError::NoClient)));
         assert!(matches!(checked(|c| c["downstream_apis"] = json!({})), Err(ConfigError::Nothing)));
         let no_default = json!({"orders": {"scope": "api://orders/Orders.Read"}});

@@ -10,7 +10,6 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
-use axum::routing::get;
 use countersign_client::{ConfidentialClient, UserAssertion};
 use countersign_discovery::RemoteKeys;
 use countersign_examples::{ApiSettings, Failure, announce, authority, call, client, transport};
@@ -57,7 +56,7 @@ async fn main() -> Result<(), Failure> {
     let guard = Guard::builder(keys.into(), &policy.policy())?
         .authorization_uri(authority()?.authorization_endpoint(&tenant, EndpointVersion::V2))
         .build();
-    let app = GuardedRouter::new(guard).route("/summary", get(summary)).requires(Rule::own()).into_router()?;
+    let app = GuardedRouter::new(guard).get("/summary", summary).requires(Rule::own()).into_router()?;
     let listener = tokio::net::TcpListener::bind(settings.listen).await?;
     announce(&listener)?;
     Ok(axum::serve(listener, app.with_state(Arc::new(downstream))).await?)

@@ -7,7 +7,6 @@
 
 use std::collections::HashSet;
 
-use axum::routing::get;
 use countersign_discovery::RemoteKeys;
 use countersign_examples::{ApiSettings, Failure, announce, authority, transport};
 use countersign_guard::{Caller, Guard, GuardedRouter, PolicyFile, Rule};
@@ -32,7 +31,7 @@ async fn main() -> Result<(), Failure> {
         .tenants(move |tenant| customers.contains(&tenant))
         .authorization_uri(authority()?.authorization_endpoint(&tenant, EndpointVersion::V2))
         .build();
-    let app = GuardedRouter::<()>::new(guard).route("/data", get(data)).requires(Rule::own()).into_router()?;
+    let app = GuardedRouter::<()>::new(guard).get("/data", data).requires(Rule::own()).into_router()?;
     let listener = tokio::net::TcpListener::bind(settings.listen).await?;
     announce(&listener)?;
     Ok(axum::serve(listener, app).await?)

@@ -10,7 +10,7 @@
 
 use std::time::Duration;
 
-use axum::routing::{get, post};
+use axum::routing::get;
 use countersign_discovery::RemoteKeys;
 use countersign_examples::{ApiSettings, Failure, announce, authority, transport};
 use countersign_guard::{Caller, Guard, GuardedRouter, PolicyFile, Reload, Rule};
@@ -41,9 +41,9 @@ async fn main() -> Result<(), Failure> {
     }
 
     let routes = GuardedRouter::new(guard.clone())
-        .route("/orders", get(list))
+        .get("/orders", list)
         .requires(Rule::named("read"))
-        .route("/orders", post(order))
+        .post("/orders", order)
         .requires(Rule::named("write"))
         .open("/healthz", "the load balancer has no token", get(|| async { "ok" }));
     // To be diffed in review: every route and what it wants, and the policy.

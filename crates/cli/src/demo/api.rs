@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::routing::{get, post};
 use countersign_authority::Authority;
 use countersign_discovery::{RemoteKeys, Transport};
 use countersign_guard::{AppRole, Caller, Guard, GuardedRouter, Permission, Policy};
@@ -59,9 +58,9 @@ impl Api {
         };
         let (guard, keys) = guard(authority, cast, &policy, clock, transport).await?;
         let app = GuardedRouter::new(guard.clone())
-            .route("/orders", get(list))
+            .get("/orders", list)
             .requires(Permission::any_app_role([READ]).or(Permission::any_scope([ORDERS_READ])))
-            .route("/orders", post(create))
+            .post("/orders", create)
             .requires(Permission::any_app_role([WRITE]))
             .into_router()?;
         let server = Server::start(authority, app).await?;

@@ -6,7 +6,6 @@ use std::time::Duration;
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
 use bytes::Bytes;
 use countersign_authority::Authority;
 use countersign_client::{ConfidentialClient, UserAssertion};
@@ -73,7 +72,7 @@ impl Middle {
         let scopes = ScopeSet::parse(&format!("{RESOURCE}/{ORDERS_READ}")).map_err(|_| DemoError::NoToken)?;
         let tools = Arc::new(Tools { client, scopes, orders, transport: wire });
         let app = GuardedRouter::new(guard.clone())
-            .route("/my-orders", get(my_orders))
+            .get("/my-orders", my_orders)
             .requires(Permission::any_scope([ACCESS_AS_USER]))
             .into_router()?
             .with_state(tools);
