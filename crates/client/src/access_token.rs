@@ -3,12 +3,14 @@
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
+use std::time::Duration;
 
 use bytes::Bytes;
 use countersign_discovery::ClientIdentity;
 use countersign_token::Timestamp;
 use http::HeaderValue;
 use secrecy::{ExposeSecret, SecretString};
+use tokio::time::Instant;
 use zeroize::Zeroizing;
 
 use crate::lifetime::Lifetime;
@@ -26,11 +28,24 @@ struct Inner {
     /// The whole header value; the token is what follows the scheme.
     header: HeaderValue,
     lifetime: Lifetime,
+    /// Until when it is handed out (nanoseconds); earlier than its lifetime says, once the clock was seen to step back.
+    usable_until: AtomicI64,
+    /// When it was asked for, by a clock that nobody sets.
+    asked: Instant,
     /// Whose key it is bound to, if it is (RFC 8705).
     bound_to: Option<ClientIdentity>,
     /// When a refresh may next be tried (nanoseconds): at first the refresh time, later the end of a pause.
     next_refresh: AtomicI64,
+    /// When that was decided (nanoseconds). Before it there was nothing to decide: a clock that shows less was set back.
+    decided: AtomicI64,
     failed_refreshes: AtomicU32,
+}
+
+/// Threads read the clock some time before they come here, and time servers nudge it: less than this is no step back.
+const NUDGE: Duration = Duration::from_secs(1);
+
+fn decided_at(now: Timestamp) -> i64 {
+    now.minus(NUDGE).as_nanos()
 }
 
 impl AccessToken {
@@ -57,8 +72,11 @@ impl AccessToken {
         Some(Self(Arc::new(Inner {
             header,
             lifetime,
+            usable_until: AtomicI64::new(lifetime.usable_until.as_nanos()),
+            asked: Instant::now(),
             bound_to,
             next_refresh: AtomicI64::new(lifetime.refresh_on.as_nanos()),
+            decided: AtomicI64::new(decided_at(lifetime.asked_at)),
             failed_refreshes: AtomicU32::new(0),
         })))
     }
@@ -105,9 +123,28 @@ impl AccessToken {
         self.0.lifetime.refresh_on
     }
 
-    /// Whether a cache may still hand it out.
+    /// Whether a cache may still hand it out. Two comparisons on the way of every hit, unless the clock was set back.
+    #[inline]
     pub(crate) fn usable_at(&self, now: Timestamp) -> bool {
-        now < self.0.lifetime.usable_until
+        if now.as_nanos() < self.0.decided.load(Ordering::Relaxed) {
+            self.end_by_monotonic_time(now);
+        }
+        now.as_nanos() < self.0.usable_until.load(Ordering::Relaxed)
+    }
+
+    /// The clock was set back, so its end is further off than it is (`pitfalls` E15): what has passed since it was asked
+    /// for is told by a clock that nobody sets, and its end follows from that. Never later than it was.
+    #[cold]
+    fn end_by_monotonic_time(&self, now: Timestamp) {
+        let Lifetime { asked_at, usable_until, .. } = self.0.lifetime;
+        let left = usable_until.saturating_duration_since(asked_at).saturating_sub(self.0.asked.elapsed());
+        self.0.usable_until.fetch_min(now.plus(left).as_nanos(), Ordering::Relaxed);
+    }
+
+    /// Whether it was asked for later than it is by a clock that was set back since; its times mean nothing beside
+    /// another token's.
+    pub(crate) fn is_ahead_of(&self, now: Timestamp) -> bool {
+        now < self.0.lifetime.asked_at
     }
 
     pub(crate) fn lifetime(&self) -> Lifetime {
@@ -125,30 +162,39 @@ impl AccessToken {
     }
 
     /// Puts a refresh off that could not even be tried; it does not count as failed.
-    pub(crate) fn postpone_refresh(&self, until: Timestamp) {
-        self.0.next_refresh.store(until.as_nanos(), Ordering::Relaxed);
+    pub(crate) fn postpone_refresh(&self, now: Timestamp, pause: Duration) {
+        self.decide_refresh(now, pause);
     }
 
-    /// Whether a refresh is due: a comparison, and nothing more, on the way of every hit.
+    fn decide_refresh(&self, now: Timestamp, pause: Duration) {
+        self.0.next_refresh.store(now.plus(pause).as_nanos(), Ordering::Relaxed);
+        self.0.decided.store(decided_at(now), Ordering::Relaxed);
+    }
+
+    /// Whether a refresh is due: two comparisons, and nothing more, on the way of every hit. At once when the clock was
+    /// set back, since nobody knows how old the token is; once, as each refresh is decided anew.
+    #[inline]
     pub(crate) fn refresh_due(&self, now: Timestamp) -> bool {
-        now.as_nanos() >= self.0.next_refresh.load(Ordering::Relaxed)
+        let now = now.as_nanos();
+        now >= self.0.next_refresh.load(Ordering::Relaxed) || now < self.0.decided.load(Ordering::Relaxed)
     }
 
-    /// Takes the right to refresh, for one caller, until `again`.
-    pub(crate) fn claim_refresh(&self, now: Timestamp, again: Timestamp) -> bool {
+    /// Takes the right to refresh, for one caller, for so long.
+    pub(crate) fn claim_refresh(&self, now: Timestamp, pause: Duration) -> bool {
         let next = self.0.next_refresh.load(Ordering::Relaxed);
-        next <= now.as_nanos()
-            && self
-                .0
-                .next_refresh
-                .compare_exchange(next, again.as_nanos(), Ordering::Relaxed, Ordering::Relaxed)
-                .is_ok()
+        let again = now.plus(pause).as_nanos();
+        let claimed = self.refresh_due(now)
+            && self.0.next_refresh.compare_exchange(next, again, Ordering::Relaxed, Ordering::Relaxed).is_ok();
+        if claimed {
+            self.0.decided.store(decided_at(now), Ordering::Relaxed);
+        }
+        claimed
     }
 
-    /// Notes that a refresh failed and when the next may be tried; returns how many have failed before.
-    pub(crate) fn refresh_failed(&self, pause: impl FnOnce(u32) -> Timestamp) {
+    /// Notes that a refresh failed; `pause` says how long to wait, told how many have failed before.
+    pub(crate) fn refresh_failed(&self, now: Timestamp, pause: impl FnOnce(u32) -> Duration) {
         let before = self.0.failed_refreshes.fetch_add(1, Ordering::Relaxed);
-        self.0.next_refresh.store(pause(before).as_nanos(), Ordering::Relaxed);
+        self.decide_refresh(now, pause(before));
     }
 }
 
@@ -169,7 +215,7 @@ mod tests {
 
     fn token(text: &str) -> Option<AccessToken> {
         let at = Timestamp::from_unix_seconds;
-        let lifetime = Lifetime { expires_on: at(100), usable_until: at(95), refresh_on: at(50) };
+        let lifetime = Lifetime { asked_at: at(0), expires_on: at(100), usable_until: at(95), refresh_on: at(50) };
         AccessToken::new(&SecretString::from(text), lifetime)
     }
 
@@ -195,12 +241,33 @@ mod tests {
     fn the_right_to_refresh_is_given_once() {
         let token = token("a").unwrap();
         let at = Timestamp::from_unix_seconds;
-        assert!(!token.refresh_due(at(49)) && !token.claim_refresh(at(49), at(90)));
-        assert!(token.refresh_due(at(50)) && token.claim_refresh(at(50), at(90)));
-        assert!(!token.refresh_due(at(51)) && !token.claim_refresh(at(51), at(90)));
-        token.refresh_failed(|failures| at(60 + i64::from(failures)));
+        let seconds = Duration::from_secs;
+        assert!(!token.refresh_due(at(49)) && !token.claim_refresh(at(49), seconds(40)));
+        assert!(token.refresh_due(at(50)) && token.claim_refresh(at(50), seconds(40)));
+        assert!(!token.refresh_due(at(51)) && !token.claim_refresh(at(51), seconds(40)));
+        token.refresh_failed(at(51), |failures| seconds(9 + u64::from(failures)));
         assert!(!token.refresh_due(at(59)) && token.refresh_due(at(60)));
-        token.refresh_failed(|failures| at(60 + i64::from(failures)));
+        token.refresh_failed(at(51), |failures| seconds(9 + u64::from(failures)));
         assert!(!token.refresh_due(at(60)) && token.refresh_due(at(61)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn e15_a_clock_that_is_set_back_makes_a_refresh_due_once_and_no_life_longer() {
+        let token = token("a").unwrap();
+        let (at, seconds) = (Timestamp::from_unix_seconds, Duration::from_secs);
+        tokio::time::advance(seconds(60)).await;
+        // Threads that read the clock a little earlier are no step back.
+        assert!(token.usable_at(at(94)) && !token.refresh_due(Timestamp::from_nanos(-1)));
+        // Sixty seconds after it was asked for, the clock says a thousand seconds before that.
+        assert!(token.refresh_due(at(-1000)) && token.usable_at(at(-1000)));
+        assert!(token.claim_refresh(at(-1000), seconds(20)));
+        assert!(!token.refresh_due(at(-990)) && !token.claim_refresh(at(-990), seconds(20)), "once");
+        assert!(token.usable_at(at(-966)) && !token.usable_at(at(-965)), "35 s were left, and no more are");
+        token.refresh_failed(at(-970), |_| seconds(30));
+        assert!(!token.refresh_due(at(-941)) && token.refresh_due(at(-940)));
+        assert!(token.refresh_due(at(-2000)), "and when it is set back once more");
+        // What is at its end does not come to life.
+        tokio::time::advance(seconds(60)).await;
+        assert!(!token.usable_at(at(-5000)));
     }
 }

@@ -13,7 +13,7 @@ use crate::exchange::{Exchange, Issuer};
 use crate::id_token::{Expected, IdClaims, IdTokenFault};
 use crate::key::Subject;
 use crate::question::{Granted, Question};
-use crate::renewal;
+use crate::renewal::{self, Begun};
 
 /// A user who has signed in with this client: the name under which the tokens are kept.
 ///
@@ -123,8 +123,8 @@ pub(crate) async fn sign_in(
     mut question: Question,
     nonce: Option<&str>,
 ) -> Result<SignedIn, AcquireError> {
-    exchange.health.admit(exchange.clock.now(), &*exchange.randomness)?;
-    let Issuer::Authority(authority) = &exchange.issuer else { return Err(AcquireError::NoCredential) };
+    exchange.health(&question.grant).admit(exchange.clock.now(), &*exchange.randomness)?;
+    let Issuer::Authority(authority, _) = &exchange.issuer else { return Err(AcquireError::NoCredential) };
     // A code can be redeemed once and a password should not be tried twice: no second attempt.
     let granted = exchange.request(&question, None, true).await?;
     let account = account_of(exchange, authority, &question.tenant, &granted, nonce)?;
@@ -136,7 +136,7 @@ pub(crate) async fn sign_in(
     exchange.store.keep(key.clone(), granted.token.clone(), exchange.clock.now());
     if let Some(refresh_token) = granted.refresh_token {
         let session = exchange.session(&question.subject);
-        renewal::begin(exchange, session, None, refresh_token, &key, &granted.token).await;
+        renewal::begin(exchange, session, Begun::default(), refresh_token, &key, &granted.token).await;
     }
     Ok(SignedIn { token: granted.token, account, id_token: granted.id_token, scope: granted.scope })
 }

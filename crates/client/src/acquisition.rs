@@ -24,7 +24,7 @@ use crate::health::{Admission, HealthByEndpoint, PROBE_PAUSE, RETRY_AFTER_CAP, p
 use crate::key::{Key, Subject};
 use crate::lifetime::fraction;
 use crate::question::{Grant, Granted, Question};
-use crate::renewal;
+use crate::renewal::{self, Begun};
 use crate::sessions::{Held, SessionId, Sessions};
 use crate::telemetry::{self, Reason};
 use crate::turns::Turns;
@@ -41,6 +41,8 @@ pub(crate) struct Store {
     pub(crate) health: HealthByEndpoint,
     pending: Mutex<PendingByKey>,
     flights: AtomicU64,
+    /// How often everything was forgotten. What was asked for before that is not kept when it comes.
+    forgotten: AtomicU64,
 }
 
 type PendingByKey = HashMap<Key, Pending, foldhash::fast::RandomState>;
@@ -70,6 +72,7 @@ impl Store {
             health: HealthByEndpoint::default(),
             pending: Mutex::default(),
             flights: AtomicU64::new(0),
+            forgotten: AtomicU64::new(0),
         }
     }
 
@@ -78,25 +81,28 @@ impl Store {
         self.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Forgets every token and every session.
+    /// Forgets every token and every session. Who asks from now on does not wait for a request that is under way.
     pub(crate) fn clear(&self) {
-        let _writer = self.lock();
+        let mut pending = self.lock();
+        pending.clear();
+        self.forgotten.fetch_add(1, Ordering::Relaxed);
         self.tokens.clear();
         self.sessions.clear();
     }
 
-    /// Ends a session, if `which` says that it is the one, and forgets its tokens.
+    /// Ends a session, if `which` says that it is the one, and forgets its tokens; nobody waits for those under way.
     pub(crate) fn end(
         &self,
         session: &SessionId,
         subject: &Subject,
         which: impl FnOnce(&Held) -> bool,
     ) -> Option<Held> {
-        let _writer = self.lock();
+        let mut pending = self.lock();
         let ended = self.sessions.end(session, which);
         // Without a session there is nothing that the tokens could still belong to.
         if !self.sessions.is_alive(session) {
             self.tokens.forget(subject);
+            pending.retain(|key, _| key.subject().owner() != subject.owner());
         }
         ended
     }
@@ -126,7 +132,7 @@ pub(crate) async fn acquire(exchange: &Arc<Exchange>, question: Question) -> Out
 
 /// Starts a refresh of `token` in the background, unless one is under way.
 pub(crate) fn refresh(exchange: &Arc<Exchange>, question: Question, token: &AccessToken, now: Timestamp) {
-    if !token.claim_refresh(now, now.plus(exchange.overdue_after())) {
+    if !token.claim_refresh(now, exchange.overdue_after()) {
         return;
     }
     let key = question.lookup(&exchange.identity).to_key();
@@ -134,10 +140,9 @@ pub(crate) fn refresh(exchange: &Arc<Exchange>, question: Question, token: &Acce
     if pending.get(&key).is_some_and(|flight| !passed(now, flight.started, exchange.overdue_after())) {
         return;
     }
-    match exchange.health.admit(now, &*exchange.randomness) {
+    match exchange.health(&question.grant).admit(now, &*exchange.randomness) {
         Err(refusal) => {
-            let pause = refusal.retry_after().unwrap_or(PROBE_PAUSE).max(PROBE_PAUSE);
-            token.postpone_refresh(now.plus(pause));
+            token.postpone_refresh(now, refusal.retry_after().unwrap_or(PROBE_PAUSE).max(PROBE_PAUSE));
         }
         Ok(admission) => {
             // Without a runtime there is nobody to do it; the token serves on.
@@ -158,24 +163,29 @@ fn join_or_start(exchange: &Arc<Exchange>, question: &Question) -> Next {
         return Next::Done(Ok(token));
     }
     let kept_under = question.lookup(&exchange.identity).to_key();
-    let key = match &question.refused {
+    let key = match (&question.refused, &question.grant) {
         // Callers who answer the same challenge share a request; those who ask the plain question do not wait for it.
-        Some(_) => {
+        (Some(_), _) => {
             let claims = question.claims.as_deref().unwrap_or_default();
             kept_under.with_subject(question.subject.asked_with(Some(claims), &question.query))
         }
-        None => kept_under,
+        // A session is begun for one user, whoever else begins one of the same name meanwhile.
+        (None, Grant::OnBehalfOf { assertion, session: Some(_) }) => {
+            kept_under.with_subject(question.subject.begun_with(assertion.digest()))
+        }
+        (None, _) => kept_under,
     };
+    let health = exchange.health(&question.grant);
     let under_way = pending.get(&key).filter(|it| !passed(now, it.started, exchange.overdue_after()));
     if let Some(flight) = under_way {
         // One that hangs on an endpoint which does not answer is not waited for alone: the endpoint may be back.
-        let hangs = exchange.health.is_open() && passed(now, flight.started, PROBE_PAUSE);
-        if !hangs || exchange.health.admit(now, &*exchange.randomness).is_err() {
+        let hangs = health.is_open() && passed(now, flight.started, PROBE_PAUSE);
+        if !hangs || health.admit(now, &*exchange.randomness).is_err() {
             return Next::Wait(flight.outcome.subscribe());
         }
         return start(exchange, pending, key, question, &Admission::Probe, now);
     }
-    match exchange.health.admit(now, &*exchange.randomness) {
+    match health.admit(now, &*exchange.randomness) {
         Ok(admission) => start(exchange, pending, key, question, &admission, now),
         Err(refusal) => Next::Done(Err(refusal)),
     }
@@ -203,12 +213,13 @@ fn take_off(
     exchange: &Arc<Exchange>,
     pending: &mut PendingByKey,
     key: Key,
-    question: Question,
+    mut question: Question,
     old: Option<AccessToken>,
     admission: &Admission,
     now: Timestamp,
 ) -> Option<(Flight, Handle)> {
     let runtime = Handle::try_current().ok()?;
+    question.correlation_id = question.correlation_id.or_else(|| exchange.request_id());
     let number = exchange.store.flights.fetch_add(1, Ordering::Relaxed);
     let outcome = match pending.get(&key) {
         Some(other) if !passed(now, other.started, exchange.overdue_after()) => Arc::clone(&other.outcome),
@@ -220,15 +231,15 @@ fn take_off(
         Reason::ProactivelyRefreshed
     } else if question.refused.is_some() {
         Reason::ForceRefreshOrClaims
-    } else if exchange.store.tokens.knows(&key) {
+    } else if exchange.store.tokens.last(&key).is_some() {
         Reason::Expired
     } else {
         Reason::NoCachedAccessToken
     };
-    Some((
-        Flight { exchange: Arc::clone(exchange), key, question, old, number, probe, reason, outcome, landed: false },
-        runtime,
-    ))
+    let forgotten = exchange.store.forgotten.load(Ordering::Relaxed);
+    let exchange = Arc::clone(exchange);
+    let flight = Flight { exchange, key, question, old, number, forgotten, probe, reason, outcome, landed: false };
+    Some((flight, runtime))
 }
 
 /// Waits no longer than a request may take: its runtime may have stopped turning. None if it went away without outcome.
@@ -249,6 +260,8 @@ struct Flight {
     /// The token that is to be refreshed, if there is one.
     old: Option<AccessToken>,
     number: u64,
+    /// [`Store::forgotten`] when it took off.
+    forgotten: u64,
     probe: bool,
     reason: Reason,
     outcome: Arc<watch::Sender<Option<Outcome>>>,
@@ -278,7 +291,7 @@ impl Flight {
             source = tracing::field::Empty,
             herd = tracing::field::Empty,
             code = tracing::field::Empty,
-            correlation_id = tracing::field::Empty,
+            correlation_id = self.question.correlation_id.map(tracing::field::display),
         )
     }
 
@@ -301,21 +314,25 @@ impl Flight {
     /// Asks the cache that processes share, if there is one, and the authority.
     async fn ask(&self) -> Result<Granted, AcquireError> {
         let (exchange, question) = (&*self.exchange, &self.question);
-        let unwanted = question.refused.as_ref().or(self.old.as_ref());
+        let key = question.lookup(&exchange.identity).to_key();
+        // What this process knows to be at its end is not taken from another cache either: another clock may say otherwise.
+        let last = exchange.store.tokens.last(&key);
+        let unwanted = question.refused.as_ref().or(self.old.as_ref()).or(last.as_ref());
         if let Grant::RefreshToken { session } = &question.grant {
             return renewal::renew(exchange, question, *session, unwanted, self.probe).await;
         }
-        let request = exchange.request(question, None, self.probe);
-        let key = || question.lookup(&exchange.identity).to_key();
+        let request = |once: bool| exchange.request(question, None, self.probe || once);
         let (shared, session) = (exchange.shared(), question.grant.begins());
         match (shared, session) {
-            (Some(shared), None) => shared.obtain(exchange, &key(), unwanted, request).await,
-            (None, None) => request.await,
-            (_, Some(session)) => {
-                let granted = request.await?;
+            (Some(shared), None) => shared.obtain(exchange, &key, unwanted, request).await,
+            (None, None) => request(false).await,
+            (_, Some((session, assertion))) => {
+                let granted = request(false).await?;
                 if let Some(refresh_token) = granted.refresh_token.clone() {
-                    let home = exchange.home_of(question, None);
-                    renewal::begin(exchange, session, home, refresh_token, &key(), &granted.token).await;
+                    let begun = Begun { tenant: exchange.home_of(question, None), with: Some(*assertion.digest()) };
+                    renewal::begin(exchange, session, begun, refresh_token, &key, &granted.token).await;
+                } else if !exchange.store.sessions.began_with(&session, assertion.digest()) {
+                    exchange.store.end(&session, &question.subject, |_| true);
                 }
                 Ok(granted)
             }
@@ -326,12 +343,18 @@ impl Flight {
         pending.get(&self.key).is_some_and(|flight| flight.number == self.number)
     }
 
-    /// Whether somebody has signed out while the token was on its way: then it is not to be found at hand.
-    fn session_is_over(&self) -> bool {
-        match &self.question.grant {
-            Grant::RefreshToken { session } => !self.exchange.store.sessions.is_alive(session),
-            _ => false,
-        }
+    /// Whether somebody has signed out while the token was on its way, has begun another session of the same name, or has
+    /// had everything forgotten: then it is not to be found at hand.
+    fn is_out_of_date(&self, granted: &Granted) -> bool {
+        let store = &self.exchange.store;
+        let its_session_goes_on = match (&self.question.grant, granted.family) {
+            (Grant::RefreshToken { session }, Some(family)) => store.sessions.is_of(session, family),
+            (Grant::OnBehalfOf { assertion, session: Some(session) }, _) if granted.refresh_token.is_some() => {
+                store.sessions.began_with(session, assertion.digest())
+            }
+            _ => true,
+        };
+        !its_session_goes_on || store.forgotten.load(Ordering::Relaxed) != self.forgotten
     }
 
     /// Writes down what came of it, and says whether it still was its question's request. One that was given up meanwhile
@@ -346,7 +369,7 @@ impl Flight {
         }
         match outcome {
             Ok(granted) => {
-                if !self.session_is_over() {
+                if !self.is_out_of_date(granted) {
                     let key = self.question.lookup(&self.exchange.identity).to_key();
                     store.tokens.keep(key, granted.token.clone(), self.question.refused.as_ref(), now);
                 }
@@ -371,9 +394,9 @@ impl Flight {
         );
         let asked = error.retry_after().map(|duration| duration.min(RETRY_AFTER_CAP));
         let spread = 0.8 + 0.4 * fraction(&*self.exchange.randomness);
-        old.refresh_failed(|failures| {
+        old.refresh_failed(now, |failures| {
             let pause = Duration::from_secs((30_u64 << failures.min(4)).min(300)).mul_f64(spread);
-            now.plus(asked.map_or(pause, |asked| asked.max(pause)))
+            asked.map_or(pause, |asked| asked.max(pause))
         });
     }
 }
@@ -390,8 +413,7 @@ impl Drop for Flight {
         }
         drop(pending);
         if let Some(old) = &self.old {
-            let now = self.exchange.clock.now();
-            old.refresh_failed(|_| now.plus(Duration::from_secs(30)));
+            old.refresh_failed(self.exchange.clock.now(), |_| Duration::from_secs(30));
         }
     }
 }

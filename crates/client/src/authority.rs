@@ -33,12 +33,22 @@ impl Authority {
         self.host.token_endpoint(tenant, self.version)
     }
 
-    /// Where a request of this grant is sent. Regional endpoints know client credentials only.
+    /// Where a request of this grant is sent.
     pub(crate) fn endpoint(&self, tenant: &TenantSegment, grant: &Grant) -> String {
+        self.asked(grant).token_endpoint(tenant, self.version)
+    }
+
+    /// Who is asked for a token by this grant. Regional endpoints know client credentials only.
+    pub(crate) fn asked(&self, grant: &Grant) -> &AuthorityHost {
         match (&self.regional, grant) {
-            (Some(regional), Grant::ClientCredentials) => regional.token_endpoint(tenant, self.version),
-            _ => self.bound.as_ref().map_or(&self.host, |bound| &bound.host).token_endpoint(tenant, self.version),
+            (Some(regional), Grant::ClientCredentials) => regional,
+            _ => self.bound.as_ref().map_or(&self.host, |bound| &bound.host),
         }
+    }
+
+    /// Whoever is asked for something beside the global host.
+    pub(crate) fn other_hosts(&self) -> impl Iterator<Item = &AuthorityHost> {
+        self.regional.iter().chain(self.bound.as_ref().map(|bound| &bound.host))
     }
 
     /// Refuses a tenant that is not to be asked, before anything is sent there.

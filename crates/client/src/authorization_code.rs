@@ -13,6 +13,7 @@ use countersign_protocol::{Form, FormEncoder, FormError, ScopeSet, TenantSegment
 use countersign_token::base64url_encode;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use crate::account::{SignedIn, sign_in};
 use crate::claims::{self, ClaimsRequest};
@@ -117,6 +118,8 @@ pub struct SignInAttempt {
     scopes: ScopeSet,
     tenant: TenantSegment,
     claims: Option<ClaimsRequest>,
+    query: Vec<(String, String)>,
+    correlation_id: Option<Uuid>,
 }
 
 impl fmt::Debug for SignInAttempt {
@@ -146,6 +149,7 @@ impl SignInAttempt {
             "state": self.state, "nonce": self.nonce, "verifier": self.verifier.expose_secret(),
             "redirect_uri": self.redirect_uri, "scopes": self.scopes.to_string(), "tenant": self.tenant.to_string(),
             "claims": self.claims.as_ref().map(ClaimsRequest::as_json),
+            "query": self.query, "correlation_id": self.correlation_id.map(|id| id.to_string()),
         });
         json.to_string().into()
     }
@@ -168,10 +172,23 @@ impl SignInAttempt {
                 scopes: ScopeSet::parse(text("scopes")?).ok()?,
                 tenant: tenant.ok()?,
                 claims: text("claims").and_then(|claims| ClaimsRequest::from_json(claims).ok()),
+                // Absent from what an earlier version of this library has made.
+                query: json.get("query").map_or(Some(Vec::new()), pairs)?,
+                correlation_id: text("correlation_id").map(Uuid::try_parse).transpose().ok()?,
             })
         };
         read().ok_or(CallbackError::NotAnAttempt)
     }
+}
+
+/// Names with values, from an array of arrays.
+fn pairs(json: &Value) -> Option<Vec<(String, String)>> {
+    let text = |value: &Value| value.as_str().map(str::to_owned);
+    let pair = |pair: &Value| match pair.as_array()?.as_slice() {
+        [name, value] => Some((text(name)?, text(value)?)),
+        _ => None,
+    };
+    json.as_array()?.iter().map(pair).collect()
 }
 
 /// https, or http to this machine, without fragment (RFC 6749 §3.1.2; RFC 8252 §7.3).
@@ -242,6 +259,8 @@ impl ConfidentialClient {
             scopes: request.scopes.clone(),
             tenant: tenant.clone(),
             claims: request.options.claims.clone(),
+            query: request.options.query.clone(),
+            correlation_id: request.options.correlation_id,
         })
     }
 
@@ -259,8 +278,8 @@ impl ConfidentialClient {
             grant: Grant::AuthorizationCode { code, redirect_uri: attempt.redirect_uri, verifier: attempt.verifier },
             subject: Subject::APPLICATION,
             claims: attempt.claims.map(|claims| claims.as_json().into()),
-            query: Vec::new(),
-            correlation_id: None,
+            query: attempt.query,
+            correlation_id: attempt.correlation_id,
             refused: None,
         };
         Box::pin(sign_in(self.exchange(), question, Some(&attempt.nonce))).await

@@ -21,6 +21,7 @@ use crate::credential::{CertificateOptions, Credential, Given, Proof, warn_of_se
 use crate::credential_file::CredentialFile;
 use crate::exchange::{Exchange, Issuer};
 use crate::federated_file::TokenFile;
+use crate::health::Hosts;
 use crate::key::Identity;
 use crate::region::{self, Region, regional_host};
 use crate::shared::SharedTokens;
@@ -343,19 +344,18 @@ impl ConfidentialClientBuilder {
         let identity = Identity::new(&parts.iter().map(String::as_str).collect::<Vec<_>>());
         let application = authority.application();
         let store = self.cache.store();
-        let health = store.health.of(format!("{} {}", authority.host, authority.client_id));
+        let hosts = Hosts::new(&store.health, &authority);
         Ok(ConfidentialClient::new(
             self.tenant,
             Exchange {
                 identity: Arc::new(identity),
                 application,
-                issuer: Issuer::Authority(Box::new(authority)),
+                issuer: Issuer::Authority(Box::new(authority), hosts),
                 transport,
                 clock: self.clock,
                 randomness: self.randomness,
                 store,
                 shared: self.shared,
-                health,
                 timeout: self.timeout,
             },
         ))

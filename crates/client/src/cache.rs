@@ -65,9 +65,9 @@ impl Tokens {
         self.map.pin().get(lookup).filter(|token| token.usable_at(now)).cloned()
     }
 
-    /// Whether there is a token for this question, alive or not.
-    pub(crate) fn knows(&self, key: &Key) -> bool {
-        self.map.pin().contains_key(key)
+    /// The token for this question, alive or not.
+    pub(crate) fn last(&self, key: &Key) -> Option<AccessToken> {
+        self.map.pin().get(key).cloned()
     }
 
     /// Keeps `token`, and makes room for it; unless the one at hand lives longer and is not the one that was `refused`.
@@ -79,7 +79,7 @@ impl Tokens {
         let map = self.map.pin();
         if let Some(old) = map.get(&key) {
             let unwanted = refused.is_some_and(|refused| refused.same_as(old));
-            if !unwanted && old.usable_at(now) && old.expires_on() > token.expires_on() {
+            if !unwanted && old.usable_at(now) && !old.is_ahead_of(now) && old.expires_on() > token.expires_on() {
                 return;
             }
             self.shrink(weight(&key, old));
@@ -181,7 +181,8 @@ mod tests {
     }
 
     fn token(end: i64) -> AccessToken {
-        let lifetime = Lifetime { expires_on: at(end), usable_until: at(end - 5), refresh_on: at(end / 2) };
+        let (usable_until, refresh_on) = (at(end - 5), at(end / 2));
+        let lifetime = Lifetime { asked_at: at(0), expires_on: at(end), usable_until, refresh_on };
         AccessToken::new(&"t".to_owned().into(), lifetime).unwrap()
     }
 
@@ -200,6 +201,14 @@ mod tests {
         tokens.keep(questions.lookup(0).to_key(), token(200), None, at(0));
         tokens.keep(questions.lookup(0).to_key(), token(100), None, at(0));
         assert_eq!(tokens.find(&questions.lookup(0), at(0)).unwrap().expires_on(), at(200));
+    }
+
+    #[test]
+    fn e15_a_token_from_before_the_clock_was_set_back_does_not_outlive_its_successor() {
+        let (tokens, questions) = (Tokens::new(10, None), Questions::new(1));
+        tokens.keep(questions.lookup(0).to_key(), token(200), None, at(0));
+        tokens.keep(questions.lookup(0).to_key(), token(150), None, at(-50));
+        assert_eq!(tokens.find(&questions.lookup(0), at(0)).unwrap().expires_on(), at(150));
     }
 
     #[test]

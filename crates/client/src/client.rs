@@ -225,8 +225,8 @@ impl ConfidentialClient {
     /// The authority; a client always has one.
     pub(crate) fn authority(&self) -> Result<&Authority, AcquireError> {
         match &self.0.exchange.issuer {
-            Issuer::Authority(authority) => Ok(authority),
-            Issuer::ManagedIdentity(_) => Err(AcquireError::NoCredential),
+            Issuer::Authority(authority, _) => Ok(authority),
+            Issuer::ManagedIdentity(..) => Err(AcquireError::NoCredential),
         }
     }
 

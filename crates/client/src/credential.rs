@@ -3,6 +3,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use countersign_protocol::AuthorityHost;
 use countersign_protocol::form::FormEncoder;
@@ -119,11 +120,12 @@ pub(crate) enum Attempt {
 
 impl Credential {
     /// What to try, in this order: the next only if the authority refuses the one before it as `invalid_client`.
-    pub(crate) async fn attempts(&self) -> SmallVec<[Attempt; 2]> {
+    /// Reading a file takes no longer than a request may.
+    pub(crate) async fn attempts(&self, timeout: Duration) -> SmallVec<[Attempt; 2]> {
         match self {
             Self::None | Self::Tls => smallvec![Attempt::Bare],
             Self::Own(proof) => smallvec![Attempt::Own(Arc::clone(proof))],
-            Self::File(file) => file.generations().await.into_iter().map(Attempt::Own).collect(),
+            Self::File(file) => file.generations(timeout).await.into_iter().map(Attempt::Own).collect(),
             Self::External(_) => smallvec![Attempt::External],
             Self::Federated(_) => smallvec![Attempt::Federated],
         }

@@ -4,12 +4,14 @@
 //! generations live: the one in the file now, and the one before it, which is tried when the authority does not know the
 //! new one yet (it takes minutes until a new secret is known everywhere) and so refuses it as `invalid_client`. A file
 //! that is missing, half-written or broken leaves the generations as they are, with a warning: a rotation under load loses
-//! no request. Symbolic links are followed, as for the federated token file, since mounted secrets consist of them.
+//! no request. So does one on a mount that hangs: it is waited for a moment, once. Symbolic links are followed, as for the federated token file, since mounted secrets consist of them.
 //! Refused: what is no regular file, and more than 1 MiB.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use countersign_token::{
     Certificate, CertificateError, ClientAssertionSigner, PrivateKey, PrivateKeyError, SignerError,
@@ -69,7 +71,14 @@ struct Inner {
     path: PathBuf,
     content: Content,
     generations: Mutex<Option<Generations>>,
+    /// Held by whoever reads the file: one thread, however long the mount hangs on which it is.
+    reading: Arc<tokio::sync::Mutex<()>>,
+    /// Whether that one was given up waiting for.
+    hangs: AtomicBool,
 }
+
+/// How long a file that is read from a mount over the network may take, which is none of a request's business.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 struct Generations {
     digest: [u8; 32],
@@ -93,7 +102,13 @@ impl CredentialFile {
     }
 
     fn new(path: PathBuf, content: Content) -> Self {
-        Self(Arc::new(Inner { path, content, generations: Mutex::default() }))
+        Self(Arc::new(Inner {
+            path,
+            content,
+            generations: Mutex::default(),
+            reading: Arc::default(),
+            hangs: AtomicBool::new(false),
+        }))
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -111,20 +126,37 @@ impl CredentialFile {
         self.0.current().into_iter().next().ok_or(CredentialFileError::Empty)
     }
 
-    /// What to prove oneself with, the newest first.
-    pub(crate) async fn generations(&self) -> SmallVec<[Arc<Proof>; 2]> {
-        let inner = Arc::clone(&self.0);
-        let reloaded = tokio::task::spawn_blocking(move || inner.reload()).await;
-        match reloaded {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => {
+    /// What to prove oneself with, the newest first; as the file is now, if that can be told in time.
+    pub(crate) async fn generations(&self, timeout: Duration) -> SmallVec<[Arc<Proof>; 2]> {
+        let path = self.0.path.display();
+        // While one reader hangs, nobody else waits, and no second thread hangs with it.
+        let patience = if self.0.hangs.load(Ordering::Relaxed) { Duration::ZERO } else { PATIENCE.min(timeout) };
+        match tokio::time::timeout(patience, self.reload()).await {
+            Ok(Some(Ok(()))) => {}
+            Ok(Some(Err(error))) => {
                 let error: &(dyn std::error::Error + 'static) = &error;
-                let path = self.0.path.display();
                 tracing::warn!(error, %path, "the credential's file cannot be used; what it held before serves on");
             }
-            Err(_) => tracing::warn!("reading the credential's file was given up"),
+            Ok(None) => tracing::warn!(%path, "reading the credential's file was given up"),
+            Err(_) => {
+                self.0.hangs.store(self.0.reading.try_lock().is_err(), Ordering::Relaxed);
+                tracing::warn!(%path, "the credential's file cannot be read in time; what it held before serves on");
+            }
         }
         self.0.current()
+    }
+
+    /// None if the thread that should read it panicked, or the runtime is shutting down.
+    async fn reload(&self) -> Option<Result<(), CredentialFileError>> {
+        let inner = Arc::clone(&self.0);
+        let turn = Arc::clone(&inner.reading).lock_owned().await;
+        let read = tokio::task::spawn_blocking(move || {
+            let reloaded = inner.reload();
+            inner.hangs.store(false, Ordering::Relaxed);
+            drop(turn);
+            reloaded
+        });
+        read.await.ok()
     }
 }
 
@@ -142,11 +174,13 @@ impl Inner {
             return Err(CredentialFileError::TooLarge);
         }
         let digest = sha256(&bytes);
-        let mut generations = self.generations.lock().unwrap_or_else(PoisonError::into_inner);
-        if generations.as_ref().is_some_and(|it| it.digest == digest) {
+        let lock = || self.generations.lock().unwrap_or_else(PoisonError::into_inner);
+        if lock().as_ref().is_some_and(|it| it.digest == digest) {
             return Ok(());
         }
+        // Without the lock: a container's key may take a while to derive, and there is one reader only.
         let current = Arc::new(self.content.parse(&bytes)?);
+        let mut generations = lock();
         let previous = generations.take().map(|it| it.current);
         if previous.is_some() {
             tracing::info!(path = %self.path.display(), "the credential's file has changed; the new one is used");
@@ -193,3 +227,50 @@ pub(crate) fn warn_if_others_may_read(path: &Path) {
 /// Elsewhere permissions are not a mode.
 #[cfg(not(unix))]
 pub(crate) fn warn_if_others_may_read(_path: &Path) {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::time::Instant;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn secrets(generations: &[Arc<Proof>]) -> Vec<String> {
+        generations.iter().map(|proof| proof.secrets()[0].to_owned()).collect()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_mount_that_hangs_is_waited_for_once_and_what_was_loaded_serves_on() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("secret");
+        std::fs::write(&path, "first").unwrap();
+        let file = CredentialFile::secret(path.clone());
+        file.load().unwrap();
+        std::fs::write(&path, "second").unwrap();
+        // As if a thread were reading, and the read did not return.
+        let hanging = Arc::clone(&file.0.reading).lock_owned().await;
+        let begun = Instant::now();
+        assert_eq!(secrets(&file.generations(SECOND * 10).await), ["first"]);
+        assert_eq!(begun.elapsed(), PATIENCE);
+        assert_eq!(secrets(&file.generations(SECOND * 10).await), ["first"]);
+        assert!(begun.elapsed() < PATIENCE + SECOND, "nobody else waits");
+        // The mount is back, and the thread has read what is there.
+        file.0.reload().unwrap();
+        file.0.hangs.store(false, Ordering::Relaxed);
+        drop(hanging);
+        assert_eq!(secrets(&file.generations(SECOND * 10).await), ["second", "first"]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_request_with_less_time_waits_no_longer_than_it_has() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("secret");
+        std::fs::write(&path, "first").unwrap();
+        let file = CredentialFile::secret(path);
+        file.load().unwrap();
+        let _hanging = Arc::clone(&file.0.reading).lock_owned().await;
+        let begun = Instant::now();
+        assert_eq!(file.generations(SECOND / 2).await.len(), 1);
+        assert_eq!(begun.elapsed(), SECOND / 2);
+    }
+}

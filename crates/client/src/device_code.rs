@@ -13,12 +13,14 @@ use http::StatusCode;
 
 use crate::account::{SignedIn, sign_in};
 use crate::client::ConfidentialClient;
-use crate::error::{AcquireError, UnusableAnswer};
+use crate::error::AcquireError;
+use crate::exchange::sent_id;
 use crate::key::Subject;
 use crate::options::{RequestOptions, with_query};
 use crate::question::{Grant, Question};
 use crate::sanitise::Secrets;
 use crate::token_form::asked;
+use crate::unusable::UnusableAnswer;
 
 /// Polls are never closer than this, whatever the authority says.
 const SHORTEST_INTERVAL: Duration = Duration::from_secs(1);
@@ -75,7 +77,8 @@ impl ConfidentialClient {
         let (exchange, authority) = (self.exchange(), self.authority()?);
         let tenant = options.tenant_or(self.tenant()).clone();
         authority.admit(&tenant)?;
-        exchange.health.admit(exchange.clock.now(), &*exchange.randomness)?;
+        let health = exchange.health_at(&authority.host);
+        health.admit(exchange.clock.now(), &*exchange.randomness)?;
         let form = FormEncoder::new().field("client_id", &authority.client_id.to_string());
         let form = asked(form, authority.version, scopes, &["openid", "profile", "offline_access"])?;
         let claims = crate::claims::merged(options.parting_claims(), authority.capable);
@@ -89,11 +92,12 @@ impl ConfidentialClient {
             if response.status() != StatusCode::OK {
                 return Err(exchange.refusal(&response, Secrets::default(), false));
             }
-            DeviceAuthorization::from_json(response.body())
-                .map_err(|cause| UnusableAnswer::of_body(200, response.body(), Secrets::default(), cause))
+            DeviceAuthorization::from_json(response.body()).map_err(|cause| {
+                UnusableAnswer::of_body(200, response.body(), Secrets::default(), cause, sent_id(&response))
+            })
         }
         .await;
-        exchange.health.note(outcome.as_ref().map(|_| ()), exchange.clock.now());
+        health.note(outcome.as_ref().map(|_| ()), exchange.clock.now());
         let answer = outcome?;
         let expires = now.plus(answer.expires_in);
         Ok(DeviceCode { answer, expires, scopes: scopes.clone(), tenant, options: options.clone() })

@@ -4,12 +4,11 @@
 //! description. Foreign text is shown escaped, cut, and without the credential. Every error can be cloned, because all
 //! callers who waited for one request share its outcome.
 
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use countersign_discovery::TransportError;
-use countersign_protocol::{AadSts, DecodeError, ScopeError, TokenError};
+use countersign_protocol::ScopeError;
 use countersign_token::SigningError;
 
 use crate::assertion::AssertionError;
@@ -17,7 +16,8 @@ use crate::authorization_code::CallbackError;
 use crate::claims::ClaimsRequest;
 use crate::id_token::IdTokenFault;
 use crate::managed_identity::ManagedIdentityError;
-use crate::sanitise::{Secrets, sanitise};
+use crate::refusal::Refusal;
+use crate::unusable::{NoResponse, UnusableAnswer};
 
 /// No token.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -29,16 +29,18 @@ pub enum AcquireError {
     /// The authority asked to be left alone for a while, now or a moment ago; nothing is sent until then.
     #[error("the authority asks to wait {} s before the next request (status {status})", .retry_after.as_secs())]
     Throttled {
-        /// The HTTP status, 429 or 503.
+        /// The HTTP status, 429 or 500 to 599.
         status: u16,
         /// How long from now on.
         retry_after: Duration,
         /// What else the authority said.
         refusal: Option<Arc<Refusal>>,
+        /// The `client-request-id` of the request that it said so to.
+        correlation_id: Option<Arc<str>>,
     },
     /// No usable response: no connection, no trust, no time, too many bytes, or a redirect.
     #[error("the token endpoint gave no usable response")]
-    Transport(#[source] Arc<TransportError>),
+    Transport(#[source] Arc<NoResponse>),
     /// A response that is neither a token nor an error of an authority: a proxy's page, a cut answer.
     #[error("the token endpoint's answer is not understood")]
     Unusable(#[source] Arc<UnusableAnswer>),
@@ -107,13 +109,13 @@ impl AcquireError {
     /// The AADSTS number, for example 7000215.
     #[must_use]
     pub fn code(&self) -> Option<u32> {
-        self.refusal()?.code
+        self.refusal()?.code()
     }
 
     /// What the number means, in the catalogue's words; insertions stand in braces.
     #[must_use]
     pub fn meaning(&self) -> Option<&'static str> {
-        self.refusal()?.entry.map(|entry| entry.text)
+        self.refusal()?.meaning()
     }
 
     /// Who must do what.
@@ -140,13 +142,20 @@ impl AcquireError {
     /// The id under which the authority's log has the answer.
     #[must_use]
     pub fn trace_id(&self) -> Option<&str> {
-        self.refusal()?.trace_id.as_deref()
+        self.refusal()?.trace_id()
     }
 
-    /// The id that ties the answer to the request.
+    /// The id that ties the answer to the request: the authority's word, or what was sent as `client-request-id` where it
+    /// said none. Of a circuit that is open, that of the last request that failed.
     #[must_use]
     pub fn correlation_id(&self) -> Option<&str> {
-        self.refusal()?.correlation_id.as_deref()
+        match self {
+            Self::Throttled { refusal: None, correlation_id, .. } => correlation_id.as_deref(),
+            Self::Transport(error) => error.correlation_id(),
+            Self::Unusable(answer) => answer.correlation_id(),
+            Self::Unavailable { cause, .. } => cause.correlation_id(),
+            other => other.refusal()?.correlation_id(),
+        }
     }
 
     /// How long the authority asks to be left alone.
@@ -162,8 +171,8 @@ impl AcquireError {
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         match self {
-            Self::Refused(refusal) => refusal.retryable || is_servers_fault(refusal.status) || refusal.status == 429,
-            Self::Unusable(answer) => is_servers_fault(answer.status) || answer.status == 429,
+            Self::Refused(refusal) => refusal.is_retryable(),
+            Self::Unusable(answer) => is_servers_fault(answer.status()) || answer.status() == 429,
             Self::Transport(error) => error.is_transient(),
             Self::NoAssertion(error) => error.is_retryable(),
             Self::ManagedIdentity(error) => error.is_retryable(),
@@ -196,15 +205,15 @@ impl AcquireError {
     /// The claims that the next token must carry, by the authority's word: what a web API puts into its own challenge.
     #[must_use]
     pub fn claims(&self) -> Option<&ClaimsRequest> {
-        self.refusal()?.claims.as_ref()
+        self.refusal()?.claims()
     }
 
     /// Whether the endpoint is dead or stumbles, rather than saying no.
     pub(crate) fn is_outage(&self) -> bool {
         match self {
-            Self::Refused(refusal) => is_servers_fault(refusal.status),
-            Self::Unusable(answer) => is_servers_fault(answer.status),
-            Self::Transport(error) => error.is_transient() || matches!(**error, TransportError::Tls(_)),
+            Self::Refused(refusal) => is_servers_fault(refusal.status()),
+            Self::Unusable(answer) => is_servers_fault(answer.status()),
+            Self::Transport(error) => error.is_transient() || matches!(***error, TransportError::Tls(_)),
             Self::ManagedIdentity(error) => error.is_outage(),
             _ => false,
         }
@@ -219,10 +228,10 @@ impl AcquireError {
     /// was read while it was being written. Not after a timeout, which has cost its callers enough.
     pub(crate) fn deserves_second_attempt(&self) -> bool {
         match self {
-            Self::Refused(refusal) => is_servers_fault(refusal.status),
-            Self::Unusable(answer) => is_servers_fault(answer.status),
+            Self::Refused(refusal) => is_servers_fault(refusal.status()),
+            Self::Unusable(answer) => is_servers_fault(answer.status()),
             Self::Transport(error) => {
-                matches!(**error, TransportError::Connect(_) | TransportError::Interrupted(_))
+                matches!(***error, TransportError::Connect(_) | TransportError::Interrupted(_))
             }
             Self::NoAssertion(error) => error.is_half_written(),
             _ => false,
@@ -232,169 +241,14 @@ impl AcquireError {
     /// The same error with the time that is left of its wait.
     pub(crate) fn with_retry_after(self, left: Duration) -> Self {
         match self {
-            Self::Throttled { status, refusal, .. } => Self::Throttled { status, retry_after: left, refusal },
+            Self::Throttled { status, refusal, correlation_id, .. } => {
+                Self::Throttled { status, retry_after: left, refusal, correlation_id }
+            }
             other => other,
         }
     }
 }
 
-fn is_servers_fault(status: u16) -> bool {
+pub(crate) fn is_servers_fault(status: u16) -> bool {
     (500..600).contains(&status)
-}
-
-/// What an authority said when it said no. `Display` is the error word, the number and the sanitised message.
-#[derive(Debug, Clone)]
-pub struct Refusal {
-    status: u16,
-    error: String,
-    code: Option<u32>,
-    message: Option<String>,
-    trace_id: Option<String>,
-    correlation_id: Option<String>,
-    entry: Option<&'static AadSts>,
-    retryable: bool,
-    secret_id_sent: bool,
-    suberror: Option<String>,
-    claims: Option<ClaimsRequest>,
-}
-
-/// The commonest mistake with client secrets, which the authority's own text only hints at.
-const SECRET_ID_SENT: &str = "the configured client secret has the form of a GUID: this looks like the secret's ID; \
-    configure its value, which is shown once, when the secret is created";
-
-impl Refusal {
-    pub(crate) fn new(status: u16, error: &TokenError, secrets: Secrets<'_>, secret_looks_like_id: bool) -> Self {
-        let clean = |text: &str| sanitise(text, secrets);
-        let entry = error.entry();
-        Self {
-            status,
-            error: clean(error.error()),
-            code: error.aadsts(),
-            message: error.message().map(clean).filter(|message| !message.is_empty()),
-            trace_id: error.trace_id().map(clean),
-            correlation_id: error.correlation_id().map(clean),
-            entry,
-            retryable: error.is_retryable(),
-            secret_id_sent: secret_looks_like_id
-                && entry.is_some_and(|entry| entry.code == AadSts::INVALID_CLIENT_SECRET.code),
-            suberror: error.suberror().map(clean),
-            claims: error.claims().and_then(|claims| ClaimsRequest::from_json(claims).ok()),
-        }
-    }
-
-    /// The HTTP status.
-    #[must_use]
-    pub fn status(&self) -> u16 {
-        self.status
-    }
-
-    /// The OAuth error word: `invalid_client`.
-    #[must_use]
-    pub fn error(&self) -> &str {
-        &self.error
-    }
-
-    /// The AADSTS number.
-    #[must_use]
-    pub fn code(&self) -> Option<u32> {
-        self.code
-    }
-
-    /// Entra's finer word: `consent_required`, `bad_token`, `basic_action`.
-    #[must_use]
-    pub fn suberror(&self) -> Option<&str> {
-        self.suberror.as_deref()
-    }
-
-    /// As MSAL decides it: by the error's word, and for a grant that has ended.
-    fn needs_user(&self) -> bool {
-        const WORDS: [&str; 4] = ["interaction_required", "consent_required", "login_required", "invalid_grant"];
-        WORDS.contains(&self.error.as_str()) || self.suberror.as_deref().is_some_and(|word| WORDS.contains(&word))
-    }
-
-    /// Whether a refresh token that met this refusal is of no use any more. Entra also says `invalid_grant` when the session
-    /// is in order and the user has to do something for *this* token: consent, or pass what Conditional Access asks for.
-    ///
-    /// Source: Microsoft identity platform, Handling errors in MSAL (the values of `suberror`).
-    pub(crate) fn ends_session(&self) -> bool {
-        const ABOUT_THE_QUESTION: [&str; 5] =
-            ["consent_required", "basic_action", "additional_action", "message_only", "protection_policy_required"];
-        let is_about_the_question = self.suberror.as_deref().is_some_and(|word| ABOUT_THE_QUESTION.contains(&word))
-            || self.code == Some(AadSts::CONSENT_REQUIRED.code);
-        self.error == "invalid_grant" && !is_about_the_question
-    }
-
-    /// The authority's own words, escaped, cut, and without the credential.
-    #[must_use]
-    pub fn message(&self) -> Option<&str> {
-        self.message.as_deref()
-    }
-
-    /// Who must do what.
-    #[must_use]
-    pub fn remedy(&self) -> Option<&'static str> {
-        if self.secret_id_sent { Some(SECRET_ID_SENT) } else { self.entry.map(|entry| entry.who) }
-    }
-}
-
-impl fmt::Display for Refusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.error)?;
-        if let Some(code) = self.code {
-            write!(f, ", AADSTS{code}")?;
-        }
-        match &self.message {
-            Some(message) => write!(f, ": {message}"),
-            None => Ok(()),
-        }
-    }
-}
-
-/// An answer that cannot be used. `Display` shows the status and the sanitised beginning of the body.
-#[derive(Debug)]
-pub struct UnusableAnswer {
-    status: u16,
-    excerpt: String,
-    cause: Option<DecodeError>,
-}
-
-impl UnusableAnswer {
-    pub(crate) fn of_body(status: u16, body: &[u8], secrets: Secrets<'_>, cause: DecodeError) -> AcquireError {
-        // A body with status 200 may hold a token in a shape that is not understood: nothing of it is shown.
-        let shown = if status == 200 { &[][..] } else { body };
-        let excerpt = sanitise(&String::from_utf8_lossy(shown), secrets);
-        AcquireError::Unusable(Arc::new(Self { status, excerpt, cause: Some(cause) }))
-    }
-
-    pub(crate) fn of_dead_token(status: u16) -> AcquireError {
-        AcquireError::Unusable(Arc::new(Self { status, excerpt: String::new(), cause: None }))
-    }
-
-    /// The HTTP status.
-    #[must_use]
-    pub fn status(&self) -> u16 {
-        self.status
-    }
-
-    /// The sanitised beginning of the body; empty for status 200, whose body might hold a token.
-    #[must_use]
-    pub fn excerpt(&self) -> &str {
-        &self.excerpt
-    }
-}
-
-impl fmt::Display for UnusableAnswer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (&self.cause, self.excerpt.as_str()) {
-            (None, _) => write!(f, "status {}, with a token that has no lifetime left", self.status),
-            (Some(_), "") => write!(f, "status {}", self.status),
-            (Some(_), excerpt) => write!(f, "status {}, beginning with '{excerpt}'", self.status),
-        }
-    }
-}
-
-impl std::error::Error for UnusableAnswer {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        self.cause.as_ref().map(|cause| cause as _)
-    }
 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use countersign_discovery::{Limits, Transport, TransportError, retry_after};
 use countersign_protocol::form::FORM_CONTENT_TYPE;
-use countersign_protocol::{ClientAuthentication, TenantSegment, TokenError, TokenResponse};
+use countersign_protocol::{AuthorityHost, ClientAuthentication, TenantSegment, TokenError, TokenResponse};
 use countersign_token::{Clock, Randomness, Timestamp};
 use http::header::{ACCEPT, CONTENT_TYPE};
 use http::{Request, Response, StatusCode};
@@ -27,18 +27,20 @@ use crate::authority::Authority;
 use crate::bound::{self, Bound};
 use crate::claims;
 use crate::credential::{Attempt, Credential, Proof, encoded};
-use crate::error::{AcquireError, Refusal, UnusableAnswer};
-use crate::health::Health;
+use crate::error::AcquireError;
+use crate::health::{Health, Hosts};
 use crate::key::{Identity, Subject};
 use crate::lifetime::{Lifetime, fraction};
 use crate::managed_identity::ManagedIdentity;
 use crate::options::with_query;
 use crate::question::{Grant, Granted, Question};
+use crate::refusal::Refusal;
 use crate::sanitise::Secrets;
 use crate::sessions::{Held, SessionId};
 use crate::shared::SharedTokens;
 use crate::telemetry::{self, TokenSource};
 use crate::token_form::token_form;
+use crate::unusable::{NoResponse, UnusableAnswer};
 
 /// Largest answer accepted, in bytes.
 const MAX_BODY_BYTES: usize = 256 * 1024;
@@ -46,9 +48,24 @@ const MAX_BODY_BYTES: usize = 256 * 1024;
 /// Whom tokens come from.
 #[derive(Debug)]
 pub(crate) enum Issuer {
-    Authority(Box<Authority>),
-    ManagedIdentity(ManagedIdentity),
+    /// With how its hosts fare.
+    Authority(Box<Authority>, Hosts),
+    ManagedIdentity(ManagedIdentity, Arc<Health>),
 }
+
+const CLIENT_REQUEST_ID: &str = "client-request-id";
+
+/// A response's note of the id that its request was sent with.
+#[derive(Clone)]
+struct SentId(Arc<str>);
+
+/// The `client-request-id` of the request that this answers.
+pub(crate) fn sent_id(response: &Response<Bytes>) -> Option<&str> {
+    response.extensions().get().map(|SentId(id)| &**id)
+}
+
+/// What a cache that processes share may take of a request's time, beyond the wait for another process.
+const SHARED: Duration = Duration::from_secs(4);
 
 /// Everything that getting tokens needs; what the clones of a client share.
 #[derive(Debug)]
@@ -63,7 +80,6 @@ pub(crate) struct Exchange {
     pub(crate) store: Arc<Store>,
     /// What processes share, if they do; to be asked for by [`Exchange::shared`].
     pub(crate) shared: Option<Arc<SharedTokens>>,
-    pub(crate) health: Arc<Health>,
     pub(crate) timeout: Duration,
 }
 
@@ -75,22 +91,43 @@ struct Authenticated {
 
 impl Exchange {
     /// After this long a request is taken for lost, whatever became of its task: two attempts and the pause between, each
-    /// with both generations of a credential.
+    /// with both generations of a credential; or the wait for another process and one attempt.
     pub(crate) fn overdue_after(&self) -> Duration {
+        let attempts = match &self.issuer {
+            Issuer::Authority(authority, _) if matches!(authority.credential, Credential::File(_)) => 4,
+            Issuer::Authority(..) => 2,
+            Issuer::ManagedIdentity(..) => return ManagedIdentity::LONGEST,
+        };
+        let shared = if self.shared().is_some() { SHARED } else { Duration::ZERO };
+        self.timeout * attempts + Duration::from_secs(2) + shared
+    }
+
+    /// How the host fares that a question of this grant goes to.
+    pub(crate) fn health(&self, grant: &Grant) -> &Health {
         match &self.issuer {
-            Issuer::Authority(authority) if matches!(authority.credential, Credential::File(_)) => {
-                self.timeout * 4 + Duration::from_secs(2)
-            }
-            Issuer::Authority(_) => self.timeout * 2 + Duration::from_secs(2),
-            Issuer::ManagedIdentity(_) => ManagedIdentity::LONGEST,
+            Issuer::Authority(authority, hosts) => hosts.at(authority.asked(grant)),
+            Issuer::ManagedIdentity(_, health) => health,
         }
+    }
+
+    /// How this host of the authority's fares.
+    pub(crate) fn health_at(&self, host: &AuthorityHost) -> &Health {
+        match &self.issuer {
+            Issuer::Authority(_, hosts) => hosts.at(host),
+            Issuer::ManagedIdentity(_, health) => health,
+        }
+    }
+
+    /// The id that a request is sent with unless its caller has named one. Managed identities know none.
+    pub(crate) fn request_id(&self) -> Option<Uuid> {
+        matches!(self.issuer, Issuer::Authority(..)).then(|| self.randomness.uuid_v4())
     }
 
     /// What tokens must be bound to, if they must.
     pub(crate) fn bound(&self) -> Option<&Bound> {
         match &self.issuer {
-            Issuer::Authority(authority) => authority.bound.as_ref(),
-            Issuer::ManagedIdentity(_) => None,
+            Issuer::Authority(authority, _) => authority.bound.as_ref(),
+            Issuer::ManagedIdentity(..) => None,
         }
     }
 
@@ -107,7 +144,7 @@ impl Exchange {
     /// The tenant that an alias stands for in this question, if that is known: the one where the user's token was
     /// issued, or the session began.
     pub(crate) fn home_of(&self, question: &Question, held: Option<&Held>) -> Option<TenantSegment> {
-        let Issuer::Authority(authority) = &self.issuer else { return None };
+        let Issuer::Authority(authority, _) = &self.issuer else { return None };
         let known = match &question.grant {
             Grant::OnBehalfOf { assertion, .. } => assertion.tenant().map(TenantSegment::Id),
             _ => held.and_then(|held| held.tenant.clone()),
@@ -115,8 +152,14 @@ impl Exchange {
         known.filter(|known| authority.may_narrow(&question.tenant, known))
     }
 
-    /// The token at hand for a question, unless it is the one that was refused.
+    /// The token at hand for a question, unless it is the one that was refused, or that of a session which began with
+    /// another assertion: of another user's, perhaps.
     pub(crate) fn at_hand(&self, question: &Question, now: Timestamp) -> Option<AccessToken> {
+        if let Grant::OnBehalfOf { assertion, session: Some(session) } = &question.grant
+            && !self.store.sessions.began_with(session, assertion.digest())
+        {
+            return None;
+        }
         let token = self.store.tokens.find(&question.lookup(&self.identity), now)?;
         let refused = question.refused.as_ref().is_some_and(|refused| refused.same_as(&token));
         (!refused).then_some(token)
@@ -140,17 +183,17 @@ impl Exchange {
             tokio::time::sleep(pause).await;
             outcome = self.attempt(question, held).await;
         }
-        self.health.note(outcome.as_ref().map(|_| ()), self.clock.now());
+        self.health(&question.grant).note(outcome.as_ref().map(|_| ()), self.clock.now());
         outcome
     }
 
     async fn attempt(&self, question: &Question, held: Option<&Held>) -> Result<Granted, AcquireError> {
         match &self.issuer {
-            Issuer::ManagedIdentity(source) => {
+            Issuer::ManagedIdentity(source, _) => {
                 let token = source.request(self, question).await?;
                 Ok(Granted::token(token, TokenSource::IdentityProvider))
             }
-            Issuer::Authority(authority) => self.ask_authority(authority, question, held).await,
+            Issuer::Authority(authority, _) => self.ask_authority(authority, question, held).await,
         }
     }
 
@@ -165,7 +208,7 @@ impl Exchange {
         let tenant = home.as_ref().unwrap_or(&question.tenant);
         let refresh_token = held.map(|held| &held.refresh_token);
         let mut first = None;
-        for attempt in authority.credential.attempts().await {
+        for attempt in authority.credential.attempts(self.timeout).await {
             match self.ask_as(authority, question, tenant, refresh_token, attempt).await {
                 Err(AcquireError::Refused(refusal)) if refusal.error() == "invalid_client" => {
                     // If none is known, the newest one's refusal is the one to act on.
@@ -270,21 +313,38 @@ impl Exchange {
         Request::post(endpoint)
             .header(CONTENT_TYPE, FORM_CONTENT_TYPE)
             .header(ACCEPT, "application/json")
-            .header("client-request-id", id.to_string())
+            .header(CLIENT_REQUEST_ID, id.to_string())
             .header("x-client-sku", "Countersign")
             .header("x-client-ver", env!("CARGO_PKG_VERSION"))
             .header("x-ms-lib-capability", "retry-after, h429")
             // Wiped when the last part of the connection lets go of it; what TLS has copied is beyond reach.
             .body(Bytes::from_owner(Zeroizing::new(form)))
-            .map_err(|error| AcquireError::Transport(Arc::new(TransportError::Request(error.into()))))
+            .map_err(|error| NoResponse::because(TransportError::Request(error.into()), None))
     }
 
-    /// The transport keeps both limits; whatever it is made of, this room holds it to them.
+    /// As [`Exchange::transmit`]; answer and error know the id of the request.
     pub(crate) async fn send(
         &self,
         request: Request<Bytes>,
         timeout: Duration,
     ) -> Result<Response<Bytes>, AcquireError> {
+        let sent = request.headers().get(CLIENT_REQUEST_ID).and_then(|id| id.to_str().ok()).map(Arc::from);
+        match self.transmit(request, timeout).await {
+            Ok(mut response) => {
+                sent.map(|id| response.extensions_mut().insert(SentId(id)));
+                Ok(response)
+            }
+            Err(cause) => Err(NoResponse::because(cause, sent.as_deref())),
+        }
+    }
+
+    /// The transport keeps both limits; whatever it is made of, this room holds it to them. No answer is asked for, nor
+    /// taken, that is compressed: nothing here could read it (`pitfalls` C13).
+    pub(crate) async fn transmit(
+        &self,
+        request: Request<Bytes>,
+        timeout: Duration,
+    ) -> Result<Response<Bytes>, TransportError> {
         let limits = Limits { timeout, max_body_bytes: MAX_BODY_BYTES };
         let begun = Instant::now();
         let response = tokio::time::timeout(timeout, self.transport.send(request, limits)).await;
@@ -296,7 +356,6 @@ impl Exchange {
                 length if length > MAX_BODY_BYTES => Err(TransportError::TooLarge { limit: MAX_BODY_BYTES }),
                 _ => Ok(response),
             })
-            .map_err(|error| AcquireError::Transport(Arc::new(error)))
     }
 
     fn read(
@@ -311,7 +370,8 @@ impl Exchange {
         if status != StatusCode::OK {
             return Err(self.refusal(response, secrets, looks_like_id));
         }
-        let unusable = |cause| UnusableAnswer::of_body(status.as_u16(), response.body(), secrets, cause);
+        let sent = sent_id(response);
+        let unusable = |cause| UnusableAnswer::of_body(status.as_u16(), response.body(), secrets, cause, sent);
         let (answer, scheme, bound_to) = match self.bound() {
             None => (TokenResponse::from_json(response.body()).map_err(unusable)?, "Bearer", None),
             Some(bound) => {
@@ -325,7 +385,7 @@ impl Exchange {
                 let life = life.ending(question.grant.ends());
                 AccessToken::with_scheme(scheme, &answer.access_token, life, bound_to)
             })
-            .ok_or_else(|| UnusableAnswer::of_dead_token(status.as_u16()))?;
+            .ok_or_else(|| UnusableAnswer::of_dead_token(status.as_u16(), sent))?;
         Ok(Granted {
             token,
             refresh_token: answer.refresh_token.filter(|token| !token.expose_secret().is_empty()),
@@ -333,6 +393,7 @@ impl Exchange {
             client_info: answer.client_info,
             scope: answer.scope,
             source: TokenSource::IdentityProvider,
+            family: None,
         })
     }
 
@@ -343,16 +404,17 @@ impl Exchange {
         secrets: Secrets<'_>,
         looks_like_id: bool,
     ) -> AcquireError {
-        let status = response.status();
+        let (status, sent) = (response.status(), sent_id(response));
         let refusal = TokenError::from_json(response.body())
-            .map(|error| Arc::new(Refusal::new(status.as_u16(), &error, secrets, looks_like_id)));
-        let throttled = matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE);
+            .map(|error| Arc::new(Refusal::new(status.as_u16(), &error, secrets, looks_like_id, sent)));
+        let throttled = status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error();
         match (retry_after(response.headers(), self.clock.now()), refusal) {
             (Some(retry_after), refusal) if throttled => {
-                AcquireError::Throttled { status: status.as_u16(), retry_after, refusal: refusal.ok() }
+                let correlation_id = sent.map(Arc::from);
+                AcquireError::Throttled { status: status.as_u16(), retry_after, refusal: refusal.ok(), correlation_id }
             }
             (_, Ok(refusal)) => AcquireError::Refused(refusal),
-            (_, Err(error)) => UnusableAnswer::of_body(status.as_u16(), response.body(), secrets, error),
+            (_, Err(error)) => UnusableAnswer::of_body(status.as_u16(), response.body(), secrets, error, sent),
         }
     }
 }

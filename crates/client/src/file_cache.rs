@@ -6,7 +6,7 @@
 //! the end of its entry's life, so that the sweep knows a session, which lives for months, from a token. Unix only:
 //! elsewhere permissions are another matter.
 
-use std::fs::{DirBuilder, File, OpenOptions};
+use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
 use countersign_discovery::{BoxFuture, Cause};
-use countersign_token::{Clock, SystemClock};
+use countersign_token::{Clock, SystemClock, Timestamp};
 
 use crate::shared::SharedCache;
 
@@ -35,6 +35,9 @@ pub enum FileCacheError {
     /// It is a symbolic link, or no directory.
     #[error("{} is no directory", .0.display())]
     NotADirectory(PathBuf),
+    /// It is another user's.
+    #[error("the directory {} belongs to another user", .0.display())]
+    OwnedByAnother(PathBuf),
     /// Others may write or read there.
     #[error("the directory {} is open to others; give it mode 0700", .0.display())]
     OpenToOthers(PathBuf),
@@ -65,6 +68,11 @@ impl FileCache {
         }
         if metadata.permissions().mode() & 0o077 != 0 {
             return Err(FileCacheError::OpenToOthers(directory));
+        }
+        let ours =
+            owner_of_new_files(&directory).map_err(|cause| FileCacheError::Directory(directory.clone(), cause))?;
+        if ours != metadata.uid() {
+            return Err(FileCacheError::OwnedByAnother(directory));
         }
         let cache = Self { directory: directory.into(), clock: Arc::new(SystemClock) };
         cache.sweep();
@@ -131,26 +139,96 @@ impl FileCache {
     fn lock_now(&self, name: &str, owner: &str, life: Duration) -> io::Result<bool> {
         let path = self.path(name, "lock")?;
         let now = self.clock.now();
-        let ends = now.plus(life).as_nanos();
-        for _ in 0..2 {
-            match Self::create(&path) {
-                Ok(mut file) => {
-                    write!(file, "{ends} {owner}")?;
-                    return Ok(true);
-                }
-                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
-                Err(error) => return Err(error),
-            }
-            let held = Self::read(&path)?.unwrap_or_default();
-            let until = String::from_utf8_lossy(&held).split(' ').next().and_then(|end| end.parse::<i64>().ok());
-            // Empty: its owner is about to write into it. Anything else that cannot be read was left by nobody of ours.
-            if held.is_empty() || until.is_some_and(|until| until > now.as_nanos()) {
-                return Ok(false);
-            }
-            std::fs::remove_file(&path)?;
+        let right = format!("{} {owner}", now.plus(life).as_nanos());
+        if Self::write_right(&path, &right)? {
+            return Ok(true);
         }
-        Ok(false)
+        if !has_ended(&path, now)? {
+            return Ok(false);
+        }
+        let directory = File::open(&self.directory)?;
+        match directory.try_lock() {
+            // Somebody else is taking a right over, perhaps this one.
+            Err(TryLockError::WouldBlock) => return Ok(false),
+            // On a file system without locks, two who come at the same moment may both ask the authority.
+            Ok(()) | Err(TryLockError::Error(_)) => {}
+        }
+        // Rights are removed by whoever has the directory's lock, so that what is looked at now is what is removed: whoever
+        // had it before may have replaced the one that has ended.
+        if !has_ended(&path, now)? {
+            return Ok(false);
+        }
+        remove_if_there(&path)?;
+        Self::write_right(&path, &right)
     }
+
+    /// Whether there was none.
+    fn write_right(path: &Path, right: &str) -> io::Result<bool> {
+        match Self::create(path) {
+            // A disk that is full leaves no right behind that nobody has.
+            Ok(mut file) => {
+                file.write_all(right.as_bytes()).map(|()| true).inspect_err(|_| drop(std::fs::remove_file(path)))
+            }
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn unlock_now(&self, name: &str, owner: &str) -> io::Result<()> {
+        let path = self.path(name, "lock")?;
+        let directory = File::open(&self.directory)?;
+        // It is held for as long as it takes to look at a file.
+        let _ = directory.lock();
+        let held = Self::read(&path)?.unwrap_or_default();
+        if String::from_utf8_lossy(&held).split(' ').nth(1) == Some(owner) { remove_if_there(&path) } else { Ok(()) }
+    }
+}
+
+fn remove_if_there(path: &Path) -> io::Result<()> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// Between making a right and writing into it, its owner needs no longer; then it has crashed.
+const EMPTY: i64 = 5;
+
+/// No right is given for longer: one that says so was given before a clock was set back.
+const LONGEST_RIGHT: Duration = Duration::from_secs(600);
+
+/// Whether a right is nobody's any more. What cannot be read was left by nobody of ours; in what is empty its owner is
+/// about to write, unless it was made a while ago.
+fn has_ended(path: &Path, now: Timestamp) -> io::Result<bool> {
+    let right = FileCache::read(path)?.unwrap_or_default();
+    if right.is_empty() {
+        return match std::fs::symlink_metadata(path) {
+            Ok(metadata) => Ok(now.as_unix_seconds().saturating_sub(metadata.mtime()) >= EMPTY),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(true),
+            Err(error) => Err(error),
+        };
+    }
+    let end = String::from_utf8_lossy(&right).split(' ').next().and_then(|end| end.parse::<i64>().ok());
+    Ok(!end.is_some_and(|end| now.as_nanos() < end && end <= now.plus(LONGEST_RIGHT).as_nanos()))
+}
+
+/// Whose the files are that this process makes in `directory`: the way to its user's number that needs no system call of
+/// its own. A file that is left behind is swept.
+fn owner_of_new_files(directory: &Path) -> io::Result<u32> {
+    for number in 0..16 {
+        let path = directory.join(format!("owner-{}-{number}.next", std::process::id()));
+        match FileCache::create(&path) {
+            // Another process has this number, on another machine or in another container; or another thread is here.
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error),
+            Ok(file) => {
+                let owner = file.metadata().map(|metadata| metadata.uid());
+                let _ = std::fs::remove_file(&path);
+                return owner;
+            }
+        }
+    }
+    Err(ErrorKind::AlreadyExists.into())
 }
 
 impl SharedCache for FileCache {
@@ -165,10 +243,7 @@ impl SharedCache for FileCache {
         self.run(move |cache| {
             let end = cache.clock.now().plus(life).as_unix_seconds();
             let (path, next) = (cache.path(&name, "token")?, cache.path(&name, "next")?);
-            match std::fs::remove_file(&next) {
-                Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
-                _ => {}
-            }
+            remove_if_there(&next)?;
             let mut file = Self::create(&next)?;
             file.write_all(&value)?;
             // Where this cannot be written, the entry is swept earlier than it need be.
@@ -180,10 +255,7 @@ impl SharedCache for FileCache {
 
     fn remove(&self, name: &str) -> BoxFuture<'_, Result<(), Cause>> {
         let name = name.to_owned();
-        self.run(move |cache| match std::fs::remove_file(cache.path(&name, "token")?) {
-            Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
-            _ => Ok(()),
-        })
+        self.run(move |cache| remove_if_there(&cache.path(&name, "token")?))
     }
 
     fn lock(&self, name: &str, owner: &str, life: Duration) -> BoxFuture<'_, Result<bool, Cause>> {
@@ -193,13 +265,6 @@ impl SharedCache for FileCache {
 
     fn unlock(&self, name: &str, owner: &str) -> BoxFuture<'_, Result<(), Cause>> {
         let (name, owner) = (name.to_owned(), owner.to_owned());
-        self.run(move |cache| {
-            let path = cache.path(&name, "lock")?;
-            let held = Self::read(&path)?.unwrap_or_default();
-            if String::from_utf8_lossy(&held).split(' ').nth(1) == Some(&*owner) {
-                std::fs::remove_file(&path)?;
-            }
-            Ok(())
-        })
+        self.run(move |cache| cache.unlock_now(&name, &owner))
     }
 }

@@ -1,6 +1,8 @@
-//! How the token endpoint fares, as all questions of one client see it: the wait it asked for, and a circuit breaker.
+//! How a host of the authority's fares, as all questions see it that one client asks there: the wait it asked for, and a
+//! circuit breaker. A client may have three hosts (a regional one, one for certificates, the global one), and what one of
+//! them suffers says nothing about the others.
 //!
-//! - `Retry-After` (429 or 503) holds back every question of the same client and authority, as Entra means it
+//! - `Retry-After` (with 429 or any 5xx) holds back every question of the same client at that host, as Entra means it
 //!   (`pitfalls` E05): it throttles applications, not scopes.
 //! - After five exchanges in a row that met a dead or stumbling server, the circuit is open (E06): callers without a token
 //!   get the last error at once instead of a time-out each, and one probe a second goes out. The first answer of any kind
@@ -12,8 +14,10 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
+use countersign_protocol::AuthorityHost;
 use countersign_token::{Randomness, Timestamp};
 
+use crate::authority::Authority;
 use crate::error::AcquireError;
 use crate::lifetime::fraction;
 
@@ -26,7 +30,7 @@ const FAILURES_TO_OPEN: u32 = 5;
 /// While it is open, the longest pause between two probes.
 pub(crate) const PROBE_PAUSE: Duration = Duration::from_secs(1);
 
-/// The endpoint's state, shared by the clones of a client and by its twins on the same cache.
+/// The host's state, shared by the clones of a client and by its twins on the same cache.
 #[derive(Debug, Default)]
 pub(crate) struct Health(Mutex<State>);
 
@@ -116,7 +120,7 @@ impl Health {
     }
 }
 
-/// The states that a store knows, by authority and client. A state lives as long as a client holds it.
+/// The states that a store knows, by host and client. A state lives as long as a client holds it.
 #[derive(Debug, Default)]
 pub(crate) struct HealthByEndpoint(Mutex<HashMap<String, Weak<Health>>>);
 
@@ -133,9 +137,31 @@ impl HealthByEndpoint {
     }
 }
 
+/// The states of the hosts that one client asks.
+#[derive(Debug)]
+pub(crate) struct Hosts {
+    global: Arc<Health>,
+    others: Vec<(AuthorityHost, Arc<Health>)>,
+}
+
+impl Hosts {
+    /// Those of `authority`, as its client finds them.
+    pub(crate) fn new(states: &HealthByEndpoint, authority: &Authority) -> Self {
+        let state = |host: &AuthorityHost| states.of(format!("{host} {}", authority.client_id));
+        let others = authority.other_hosts().map(|host| (host.clone(), state(host))).collect();
+        Self { global: state(&authority.host), others }
+    }
+
+    /// The state of one of them.
+    pub(crate) fn at(&self, host: &AuthorityHost) -> &Health {
+        self.others.iter().find(|(known, _)| known == host).map_or(&self.global, |(_, health)| health)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::unusable::NoResponse;
     use countersign_discovery::TransportError;
     use countersign_token::SeededRandomness;
 
@@ -144,7 +170,7 @@ mod tests {
     }
 
     fn dead() -> AcquireError {
-        AcquireError::Transport(Arc::new(TransportError::Connect("refused".into())))
+        NoResponse::because(TransportError::Connect("refused".into()), None)
     }
 
     #[test]
@@ -169,7 +195,12 @@ mod tests {
     #[test]
     fn e15_a_clock_that_is_set_back_opens_gates() {
         let (health, random) = (Health::default(), SeededRandomness::from_seed(1));
-        let wait = AcquireError::Throttled { status: 429, retry_after: Duration::from_secs(60), refusal: None };
+        let wait = AcquireError::Throttled {
+            status: 429,
+            retry_after: Duration::from_secs(60),
+            refusal: None,
+            correlation_id: None,
+        };
         health.note(Err(&wait), at(100_000));
         assert!(health.admit(at(100_000), &random).is_err());
         assert!(health.admit(at(0), &random).is_ok());

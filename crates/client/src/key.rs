@@ -83,6 +83,13 @@ impl Subject {
         Self { extra, ..self }
     }
 
+    /// Whose session is being begun with this assertion.
+    pub(crate) fn begun_with(self, assertion: &[u8; 32]) -> Self {
+        let mut extra = [0; 16];
+        extra.copy_from_slice(&sha256_of(&[b"begun with", assertion, &self.extra])[..16]);
+        Self { extra, ..self }
+    }
+
     pub(crate) fn owner(&self) -> &[u8; 32] {
         &self.owner
     }

@@ -51,6 +51,7 @@ mod pfx;
 mod question;
 #[cfg(feature = "redis")]
 mod redis_cache;
+mod refusal;
 mod region;
 mod renewal;
 #[cfg(feature = "reqwest-middleware")]
@@ -66,6 +67,7 @@ mod telemetry;
 mod token_cache;
 mod token_form;
 mod turns;
+mod unusable;
 mod user_assertion;
 
 pub use access_token::AccessToken;
@@ -83,7 +85,7 @@ pub use credential::CertificateOptions;
 pub use credential_file::CredentialFileError;
 pub use device_code::DeviceCode;
 pub use environment::{EnvironmentCredential, EnvironmentError};
-pub use error::{AcquireError, Refusal, UnusableAnswer};
+pub use error::AcquireError;
 #[cfg(unix)]
 pub use file_cache::{FileCache, FileCacheError};
 pub use github_actions::GitHubActions;
@@ -96,11 +98,13 @@ pub use options::RequestOptions;
 pub use pfx::{PfxError, read_pfx};
 #[cfg(feature = "redis")]
 pub use redis_cache::RedisCache;
+pub use refusal::Refusal;
 pub use service::{AuthorizeError, AuthorizeLayer, AuthorizeService};
 pub use sessions::SessionKey;
 pub use shared::{SharedCache, SharedTokens};
 pub use signer::AssertionSigner;
 pub use token_cache::TokenCache;
+pub use unusable::{NoResponse, UnusableAnswer};
 pub use user_assertion::UserAssertion;
 
 /// The guides' examples, compiled.

@@ -10,9 +10,11 @@ use std::time::Duration;
 
 use countersign_token::{Randomness, Timestamp};
 
-/// The three times of a token.
+/// The times of a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Lifetime {
+    /// When it was asked for, from which the others count.
+    pub(crate) asked_at: Timestamp,
     pub(crate) expires_on: Timestamp,
     pub(crate) usable_until: Timestamp,
     pub(crate) refresh_on: Timestamp,
@@ -24,6 +26,9 @@ const MARGIN: Duration = Duration::from_secs(5);
 /// Longer lives are cut to this: Entra's longest tokens (continuous access evaluation) live up to 28 hours, and a larger
 /// number is more likely a mistake than a promise.
 const LONGEST: Duration = Duration::from_secs(28 * 3600);
+
+/// How far two machines' clocks may be apart.
+const SKEW: Duration = Duration::from_secs(300);
 
 /// Later than `refresh_in` by at most this.
 const MAX_SPREAD: Duration = Duration::from_secs(300);
@@ -49,9 +54,23 @@ impl Lifetime {
             _ => life.mul_f64(0.45 + part / 10.0),
         };
         Some(Self {
+            asked_at,
             expires_on: asked_at.plus(life),
             usable_until: asked_at.plus(life - MARGIN.min(life / 10)),
             refresh_on: asked_at.plus(until_refresh),
+        })
+    }
+
+    /// As this machine's clock sees it: the other machine's may be ahead, and then the token's whole life is. A difference
+    /// of a few seconds is no step back of ours (`pitfalls` E15), or a fleet would renew what has just been renewed. None
+    /// if one of the two clocks is plainly wrong: then nobody knows how old the token is.
+    pub(crate) fn as_of_another_clock(self, now: Timestamp) -> Option<Self> {
+        let ahead = self.asked_at.saturating_duration_since(now);
+        (ahead <= SKEW).then(|| Self {
+            asked_at: self.asked_at.minus(ahead),
+            expires_on: self.expires_on.minus(ahead),
+            usable_until: self.usable_until.minus(ahead),
+            refresh_on: self.refresh_on.minus(ahead),
         })
     }
 
@@ -93,6 +112,16 @@ mod tests {
     fn refresh_in_is_a_lower_bound() {
         let lives = lives(86_399, Some(43_199));
         assert!(lives.iter().all(|life| (43_199..=43_500).contains(&life.2)), "{lives:?}");
+    }
+
+    #[test]
+    fn e15_a_clock_that_is_ahead_lends_no_life() {
+        let at = Timestamp::from_unix_seconds;
+        let life = Lifetime { asked_at: at(300), expires_on: at(3900), usable_until: at(3895), refresh_on: at(2100) };
+        let seen = Lifetime { asked_at: at(0), expires_on: at(3600), usable_until: at(3595), refresh_on: at(1800) };
+        assert_eq!(life.as_of_another_clock(at(0)), Some(seen));
+        assert_eq!(life.as_of_another_clock(at(3000)), Some(life));
+        assert_eq!(life.as_of_another_clock(at(-1)), None);
     }
 
     #[test]

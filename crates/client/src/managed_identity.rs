@@ -22,12 +22,12 @@ use serde_json::Value;
 use zeroize::Zeroizing;
 
 use crate::access_token::AccessToken;
-use crate::error::AcquireError;
+use crate::error::{AcquireError, is_servers_fault};
 use crate::exchange::Exchange;
 use crate::federated_file::read_bounded;
 use crate::lifetime::Lifetime;
 use crate::question::Question;
-use crate::sanitise::{Secrets, sanitise};
+use crate::sanitise::{Secrets, may_hold_token, sanitise};
 
 /// Which host of a managed identity is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -160,7 +160,8 @@ impl ManagedIdentity {
             let error = match self.ask(exchange, &resource).await {
                 Ok(token) => return Ok(token),
                 Err(Fault::Throttled { status, retry_after }) => {
-                    return Err(AcquireError::Throttled { status, retry_after, refusal: None });
+                    let (refusal, correlation_id) = (None, None);
+                    return Err(AcquireError::Throttled { status, retry_after, refusal, correlation_id });
                 }
                 Err(Fault::Failed(error)) => error,
             };
@@ -199,13 +200,13 @@ impl ManagedIdentity {
         }
         let status = response.status().as_u16();
         if status != 200 {
-            let throttled = matches!(status, 429 | 503);
+            let throttled = status == 429 || is_servers_fault(status);
             if let Some(retry_after) = retry_after(response.headers(), asked_at).filter(|_| throttled) {
                 return Err(Fault::Throttled { status, retry_after });
             }
             let header = self.header.as_ref().map_or("", |header| header.expose_secret());
             let key = key.as_deref().map_or("", String::as_str);
-            let message = message_of(response.body(), Secrets(&[header, key]));
+            let message = message_of(status, response.body(), Secrets(&[header, key]));
             return Err(ManagedIdentityError::Refused { status, message }.into());
         }
         let answer = ManagedIdentityToken::from_json(response.body())
@@ -226,11 +227,8 @@ impl ManagedIdentity {
         let request = self
             .http_request(resource, arc_key)
             .map_err(|error| ManagedIdentityError::Transport(Arc::new(TransportError::Request(error.into()))))?;
-        exchange.send(request, exchange.timeout).await.map_err(|error| match error {
-            AcquireError::Transport(error) => ManagedIdentityError::Transport(error).into(),
-            // `send` knows no other error.
-            _ => ManagedIdentityError::DeadToken.into(),
-        })
+        let response = exchange.transmit(request, exchange.timeout).await;
+        response.map_err(|error| ManagedIdentityError::Transport(Arc::new(error)).into())
     }
 
     fn http_request(
@@ -317,8 +315,11 @@ impl From<ManagedIdentityError> for Fault {
 }
 
 /// The endpoint's words, in whichever of its shapes: IMDS's `error_description`, App Service's `message`, Service Fabric's
-/// `error.message`.
-fn message_of(body: &[u8], secrets: Secrets<'_>) -> String {
+/// `error.message`. Of a body that may hold a token nothing is shown.
+fn message_of(status: u16, body: &[u8], secrets: Secrets<'_>) -> String {
+    if may_hold_token(status, body) {
+        return "what it said may hold a token".to_owned();
+    }
     let json: Value = serde_json::from_slice(body).unwrap_or_default();
     let text = ["/error_description", "/message", "/error/message", "/error"]
         .iter()

@@ -315,13 +315,12 @@ impl ManagedIdentityBuilder {
         Ok(ManagedIdentityClient(Arc::new(Exchange {
             identity: Arc::new(identity),
             application: String::new(),
-            issuer: Issuer::ManagedIdentity(source),
+            issuer: Issuer::ManagedIdentity(source, health),
             transport,
             clock: self.clock,
             randomness: self.randomness,
             store,
             shared: None,
-            health,
             timeout: TIMEOUT,
         })))
     }

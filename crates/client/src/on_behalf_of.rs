@@ -66,7 +66,8 @@ impl ConfidentialClient {
     /// [`ConfidentialClient::acquire_token_in_session`] goes on when the assertion has long ended.
     ///
     /// The key is the application's; [`UserAssertion::session_key`] makes one of the assertion. A session of the same
-    /// key is taken over.
+    /// key is taken over: its tokens are forgotten, and nothing is answered from memory unless the session began with this
+    /// very assertion, since a key that is used twice may be another user's.
     ///
     /// # Errors
     /// As [`ConfidentialClient::acquire_token_on_behalf_of`].

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::access_token::AccessToken;
 use crate::key::{Identity, Lookup, Subject};
-use crate::sessions::SessionId;
+use crate::sessions::{Family, SessionId};
 use crate::telemetry::TokenSource;
 use crate::user_assertion::UserAssertion;
 
@@ -44,10 +44,11 @@ impl Grant {
         }
     }
 
-    /// The session that begins with the answer; None if the answer's account says it, or if none begins.
-    pub(crate) fn begins(&self) -> Option<SessionId> {
+    /// The session that begins with the answer, and the assertion that it begins with; None if the answer's account says
+    /// it, or if none begins.
+    pub(crate) fn begins(&self) -> Option<(SessionId, &UserAssertion)> {
         match self {
-            Self::OnBehalfOf { session, .. } => *session,
+            Self::OnBehalfOf { session: Some(session), assertion } => Some((*session, assertion)),
             _ => None,
         }
     }
@@ -91,17 +92,47 @@ pub(crate) struct Granted {
     pub(crate) client_info: Option<String>,
     pub(crate) scope: Option<String>,
     pub(crate) source: TokenSource,
+    /// The session that it was got in, if one was used.
+    pub(crate) family: Option<Family>,
 }
 
 impl Granted {
     /// An answer that brings a token and nothing else.
     pub(crate) fn token(token: AccessToken, source: TokenSource) -> Self {
-        Self { token, refresh_token: None, id_token: None, client_info: None, scope: None, source }
+        Self { token, refresh_token: None, id_token: None, client_info: None, scope: None, source, family: None }
     }
 }
 
 impl fmt::Debug for Granted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Granted").field("token", &self.token).field("scope", &self.scope).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sessions::Held;
+    use zeroize::{ZeroizeOnDrop, Zeroizing};
+
+    /// That the memory really is overwritten cannot be seen without `unsafe`; that each of these is of a type whose whole
+    /// purpose it is can.
+    #[test]
+    fn c27_what_is_secret_is_of_types_that_are_wiped_when_they_are_dropped() {
+        fn wiped<T: ZeroizeOnDrop>(_: &T) {}
+        fn secrets_of(grant: &Grant, granted: &Granted, held: &Held) {
+            match grant {
+                Grant::AuthorizationCode { code, verifier, .. } => (wiped(code), wiped(verifier)).0,
+                Grant::DeviceCode { code } => wiped(code),
+                Grant::Password { password, .. } => wiped(password),
+                // An assertion shows what it has as text only.
+                Grant::ClientCredentials | Grant::OnBehalfOf { .. } | Grant::RefreshToken { .. } => {}
+            }
+            granted.refresh_token.iter().chain(&granted.id_token).for_each(wiped);
+            wiped(&held.refresh_token);
+        }
+        // Bodies, and the header of a token, are `Bytes` over this.
+        wiped(&Zeroizing::new(Vec::<u8>::new()));
+        let _: fn(&Grant, &Granted, &Held) = secrets_of;
     }
 }

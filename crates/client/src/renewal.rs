@@ -20,25 +20,39 @@ use crate::exchange::Exchange;
 use crate::key::{Key, Subject};
 use crate::question::{Granted, Question};
 use crate::sessions::{Family, Held, SessionId};
-use crate::shared::{SharedTokens, pause};
+use crate::shared::{SharedTokens, pause, was_long};
 use crate::shared_sessions::{session_name, token_name};
 use crate::telemetry::TokenSource;
 
 /// Beyond the time limit of its request, another process has this long for the cache, before it is taken for dead.
 const MARGIN: Duration = Duration::from_secs(2);
 
+/// How a session begins.
+#[derive(Default)]
+pub(crate) struct Begun {
+    /// Where it is at home, if it was asked for in the tenant that an alias stands for.
+    pub(crate) tenant: Option<TenantSegment>,
+    /// The digest of the assertion that was exchanged, if one was.
+    pub(crate) with: Option<[u8; 32]>,
+}
+
 /// Keeps what a sign-in or the first exchange of a long-running process has left: here, and for the other processes.
 pub(crate) async fn begin(
     exchange: &Exchange,
     id: SessionId,
-    tenant: Option<TenantSegment>,
+    begun: Begun,
     refresh_token: SecretString,
     key: &Key,
     token: &AccessToken,
 ) {
     let now = exchange.clock.now();
     let family = Family::new(&*exchange.randomness);
-    let held = Held { refresh_token, family, generation: now.as_nanos(), tenant };
+    // Under a name that was another assertion's there may be tokens of another user's.
+    if begun.with.is_some_and(|assertion| !exchange.store.sessions.began_with(&id, &assertion)) {
+        exchange.store.end(&id, key.subject(), |_| true);
+    }
+    let Begun { tenant, with: began_with } = begun;
+    let held = Held { refresh_token, family, generation: now.as_nanos(), tenant, began_with };
     let held = exchange.store.sessions.begin(id, held, now);
     if let Some(shared) = exchange.shared() {
         shared.keep_session(exchange, &id, &held).await;
@@ -98,7 +112,7 @@ pub(crate) async fn renew(
         Some(shared) => renewal.in_fleet(shared).await,
         None => {
             let held = exchange.store.sessions.held(&id, exchange.clock.now());
-            renewal.with(None, held.ok_or(AcquireError::NotSignedIn)?).await
+            renewal.with(None, held.ok_or(AcquireError::NotSignedIn)?, false).await
         }
     }
 }
@@ -122,7 +136,8 @@ impl Renewal<'_> {
         let exchange = self.exchange;
         let name = session_name(shared, &self.id);
         let owner = exchange.randomness.base64url(16);
-        let deadline = Instant::now() + exchange.timeout + MARGIN;
+        let begun = Instant::now();
+        let deadline = begun + exchange.timeout + MARGIN;
         let right = loop {
             let held = match self.look(shared).await? {
                 Found::Token(granted) => return Ok(granted),
@@ -136,12 +151,12 @@ impl Renewal<'_> {
             }
         };
         if let Some(held) = right {
-            return self.with(Some(shared), held).await;
+            return self.with(Some(shared), held, was_long(begun)).await;
         }
         // Between the look and the lock another process may have finished.
         let outcome = match self.look(shared).await {
             Ok(Found::Token(granted)) => Ok(granted),
-            Ok(Found::Session(held)) => self.with(Some(shared), held).await,
+            Ok(Found::Session(held)) => self.with(Some(shared), held, was_long(begun)).await,
             Err(error) => Err(error),
         };
         shared.limited(exchange, shared.cache.unlock(&name, &owner)).await;
@@ -154,7 +169,9 @@ impl Renewal<'_> {
         let held = newest.ok_or(AcquireError::NotSignedIn)?;
         let name = token_name(shared, &self.key(), held.family);
         Ok(match shared.find(self.exchange, &name, self.unwanted).await {
-            Some(token) => Found::Token(Granted::token(token, TokenSource::SharedCache)),
+            Some(token) => {
+                Found::Token(Granted { family: Some(held.family), ..Granted::token(token, TokenSource::SharedCache) })
+            }
             None => Found::Session(held),
         })
     }
@@ -163,9 +180,10 @@ impl Renewal<'_> {
         self.question.lookup(&self.exchange.identity).to_key()
     }
 
-    async fn with(&self, shared: Option<&SharedTokens>, held: Held) -> Result<Granted, AcquireError> {
-        let (exchange, mut held) = (self.exchange, held);
-        let mut outcome = exchange.request(self.question, Some(&held), self.probe).await;
+    /// `once` if there is no time for a second attempt.
+    async fn with(&self, shared: Option<&SharedTokens>, mut held: Held, once: bool) -> Result<Granted, AcquireError> {
+        let (exchange, once) = (self.exchange, self.probe || once);
+        let mut outcome = exchange.request(self.question, Some(&held), once).await;
         if is_over(&outcome)
             && let Some(shared) = shared
         {
@@ -176,7 +194,10 @@ impl Renewal<'_> {
             && newer.is_newer_than(&held)
         {
             held = newer;
-            outcome = exchange.request(self.question, Some(&held), self.probe).await;
+            outcome = exchange.request(self.question, Some(&held), once).await;
+        }
+        if let Ok(granted) = &mut outcome {
+            granted.family = Some(held.family);
         }
         match &outcome {
             Ok(granted) => self.went_on(shared, &held, granted).await,

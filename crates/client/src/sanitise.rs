@@ -3,7 +3,10 @@
 //! What an endpoint answers may come from anybody who sits in between, and ends in logs and on terminals (`pitfalls` C14,
 //! C15).
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
+
+use serde_json::value::RawValue;
 
 /// The longest text kept, in characters.
 const LONGEST: usize = 600;
@@ -47,6 +50,18 @@ pub(crate) fn sanitise(text: &str, secrets: Secrets<'_>) -> String {
     out
 }
 
+/// Whether a body may be the answer that brings a token, in a shape or with a status that nobody expected: then nothing of
+/// it is shown. Told by the status of success, and by the members' names, whether JSON escapes them, breaks off, or a form
+/// or a page stands around them.
+pub(crate) fn may_hold_token(status: u16, body: &[u8]) -> bool {
+    const MEMBERS: [&str; 3] = ["access_token", "refresh_token", "id_token"];
+    let text = String::from_utf8_lossy(body);
+    (200..300).contains(&status)
+        || MEMBERS.iter().any(|member| text.contains(member))
+        || serde_json::from_slice::<BTreeMap<String, &RawValue>>(body)
+            .is_ok_and(|object| MEMBERS.iter().any(|member| object.contains_key(*member)))
+}
+
 /// Neither a control character nor one of those that turn the direction of text or are not seen at all.
 fn is_harmless(character: char) -> bool {
     !character.is_control()
@@ -71,6 +86,26 @@ mod tests {
         let long = plain(&"x".repeat(100_000));
         assert_eq!(long.chars().count(), LONGEST + 1);
         assert!(long.ends_with('…'));
+    }
+
+    #[test]
+    fn c15_a_body_that_may_hold_a_token_is_told_by_status_and_by_members() {
+        for (status, body) in [
+            (200, "anything"),
+            (201, "anything"),
+            (203, "<html>"),
+            (299, ""),
+            (400, r#"{"access_token":"a"}"#),
+            (500, r#"{"expires_in":1,"refresh_token":"a"#),
+            (502, r#"<p>{"id_token":"a"}</p>"#),
+            (302, "#access_token=a&state=b"),
+            (400, r#"{"access\u005ftoken":"a"}"#),
+        ] {
+            assert!(may_hold_token(status, body.as_bytes()), "{status} {body}");
+        }
+        for (status, body) in [(503, "<html>busy"), (400, r#"{"error":"x"}"#), (100, ""), (300, "")] {
+            assert!(!may_hold_token(status, body.as_bytes()), "{status} {body}");
+        }
     }
 
     #[test]

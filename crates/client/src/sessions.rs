@@ -84,6 +84,8 @@ pub(crate) struct Held {
     pub(crate) generation: i64,
     /// Where the session is at home, if it was asked for in the tenant that an alias stands for.
     pub(crate) tenant: Option<TenantSegment>,
+    /// The digest of the assertion that the session began with, where this process has seen it begin.
+    pub(crate) began_with: Option<[u8; 32]>,
 }
 
 impl Held {
@@ -98,6 +100,7 @@ impl Held {
             family: self.family,
             generation: now.as_nanos().max(self.generation.saturating_add(1)),
             tenant: self.tenant.clone(),
+            began_with: self.began_with,
         }
     }
 }
@@ -149,6 +152,16 @@ impl Sessions {
         matches!(self.lock().get(id), Some(Session { state: State::Alive(_), .. }))
     }
 
+    /// Whether this sign-in is the one that goes on.
+    pub(crate) fn is_of(&self, id: &SessionId, family: Family) -> bool {
+        matches!(self.lock().get(id), Some(Session { state: State::Alive(held), .. }) if held.family == family)
+    }
+
+    /// Whether it is known that the session began with this assertion.
+    pub(crate) fn began_with(&self, id: &SessionId, digest: &[u8; 32]) -> bool {
+        matches!(self.lock().get(id), Some(Session { state: State::Alive(held), .. }) if held.began_with.as_ref() == Some(digest))
+    }
+
     /// Keeps what a sign-in left, in place of an earlier sign-in's, and returns it with its generation.
     pub(crate) fn begin(&self, id: SessionId, mut held: Held, now: Timestamp) -> Held {
         let mut sessions = self.lock();
@@ -162,12 +175,14 @@ impl Sessions {
     /// Keeps what another process left, unless this one knows better. Whether the session lives.
     pub(crate) fn adopt(&self, id: SessionId, held: &Held, now: Timestamp) -> bool {
         let mut sessions = self.lock();
+        let mut held = held.clone();
         match sessions.get(&id).map(|session| &session.state) {
             Some(State::Ended(family)) if *family == held.family => return false,
             Some(State::Alive(own)) if !held.is_newer_than(own) => return true,
+            Some(State::Alive(own)) if own.family == held.family => held.began_with = own.began_with,
             _ => {}
         }
-        insert(&mut sessions, id, State::Alive(held.clone()), now);
+        insert(&mut sessions, id, State::Alive(held), now);
         true
     }
 
@@ -256,7 +271,7 @@ mod tests {
     }
 
     fn held(text: &str, family: u8, generation: i64) -> Held {
-        Held { refresh_token: text.into(), family: Family([family; 16]), generation, tenant: None }
+        Held { refresh_token: text.into(), family: Family([family; 16]), generation, tenant: None, began_with: None }
     }
 
     fn id(key: &str) -> SessionId {

@@ -19,6 +19,7 @@ use countersign_discovery::{BoxFuture, Cause};
 use countersign_token::{RootKey, Timestamp, Vault, VaultError, base64url_encode};
 use secrecy::SecretString;
 use serde_json::{Value, json};
+use tokio::time::Instant;
 use zeroize::Zeroizing;
 
 use crate::access_token::AccessToken;
@@ -91,7 +92,7 @@ const AWAY: Duration = Duration::from_secs(5);
 const POLL: Duration = Duration::from_millis(50);
 
 /// Of a token's plaintext, should its form ever change.
-const FORM: i64 = 1;
+const FORM: i64 = 2;
 
 impl SharedTokens {
     /// Keeps tokens in `cache`, sealed with `key`: 32 secret bytes that the processes of one trust boundary share.
@@ -103,40 +104,44 @@ impl SharedTokens {
     }
 
     /// The shared token, or what `request` brings, which is then shared. `unwanted` is no answer, and nothing that ends
-    /// no later than it.
-    pub(crate) async fn obtain(
+    /// no later than it. The wait for another process is part of the request's time: after a long one it is told to be
+    /// content with one attempt.
+    pub(crate) async fn obtain<R>(
         &self,
         exchange: &Exchange,
         key: &Key,
         unwanted: Option<&AccessToken>,
-        request: impl Future<Output = Result<Granted, AcquireError>>,
-    ) -> Result<Granted, AcquireError> {
+        request: impl FnOnce(bool) -> R,
+    ) -> Result<Granted, AcquireError>
+    where
+        R: Future<Output = Result<Granted, AcquireError>>,
+    {
         let name = self.hashed(&key.to_text());
         let owner = exchange.randomness.base64url(16);
         let lock_life = exchange.overdue_after();
-        let deadline = tokio::time::Instant::now() + exchange.timeout;
+        let begun = Instant::now();
         loop {
             if self.is_away(exchange) {
-                return request.await;
+                return request(was_long(begun)).await;
             }
             if let Some(token) = self.find(exchange, &name, unwanted).await {
                 return Ok(Granted::token(token, TokenSource::SharedCache));
             }
             if self.is_away(exchange) {
-                return request.await;
+                return request(was_long(begun)).await;
             }
             match self.limited(exchange, self.cache.lock(&name, &owner, lock_life)).await {
                 Some(true) => break,
                 // Another process asks; one that died with the right leaves it behind until it ends.
-                Some(false) if tokio::time::Instant::now() < deadline => pause(exchange).await,
-                Some(false) | None => return request.await,
+                Some(false) if begun.elapsed() < exchange.timeout => pause(exchange).await,
+                Some(false) | None => return request(was_long(begun)).await,
             }
         }
         // Between the look and the lock another process may have finished.
         let outcome = match self.find(exchange, &name, unwanted).await {
             Some(token) => Ok(Granted::token(token, TokenSource::SharedCache)),
             None => {
-                let outcome = request.await;
+                let outcome = request(was_long(begun)).await;
                 if let Ok(granted) = &outcome {
                     self.share(exchange, &name, &granted.token).await;
                 }
@@ -194,12 +199,14 @@ impl SharedTokens {
         unwanted: Option<&AccessToken>,
     ) -> Option<AccessToken> {
         let sealed = self.asked(exchange, self.cache.get(name)).await??;
-        let Some(token) = self.open(name, &sealed) else {
+        let now = exchange.clock.now();
+        let Some(token) = self.open(name, &sealed, now) else {
             warn_of_stranger();
             return None;
         };
-        let is_old = unwanted.is_some_and(|old| token.same_as(old) || token.expires_on() <= old.expires_on());
-        (token.usable_at(exchange.clock.now()) && !is_old).then_some(token)
+        let is_old = unwanted
+            .is_some_and(|old| token.same_as(old) || (!old.is_ahead_of(now) && token.expires_on() <= old.expires_on()));
+        (token.usable_at(now) && !is_old).then_some(token)
     }
 
     pub(crate) async fn share(&self, exchange: &Exchange, name: &str, token: &AccessToken) {
@@ -208,7 +215,7 @@ impl SharedTokens {
         let plain = Zeroizing::new(
             json!({
                 "form": FORM, "token": token.secret(), "expires_on": lifetime.expires_on.as_nanos(),
-                "usable_until": lifetime.usable_until.as_nanos(), "refresh_on": lifetime.refresh_on.as_nanos(),
+                "asked_at": lifetime.asked_at.as_nanos(), "usable_until": lifetime.usable_until.as_nanos(), "refresh_on": lifetime.refresh_on.as_nanos(),
             })
             .to_string(),
         );
@@ -220,7 +227,7 @@ impl SharedTokens {
         }
     }
 
-    fn open(&self, name: &str, sealed: &[u8]) -> Option<AccessToken> {
+    fn open(&self, name: &str, sealed: &[u8], now: Timestamp) -> Option<AccessToken> {
         let plain = self.vault.open(name, sealed).ok()?;
         let entry: Value = serde_json::from_slice(&plain).ok()?;
         if entry.get("form")?.as_i64()? != FORM {
@@ -228,12 +235,19 @@ impl SharedTokens {
         }
         let at = |member: &str| entry.get(member)?.as_i64().map(Timestamp::from_nanos);
         let lifetime = Lifetime {
+            asked_at: at("asked_at")?,
             expires_on: at("expires_on")?,
             usable_until: at("usable_until")?,
             refresh_on: at("refresh_on")?,
-        };
+        }
+        .as_of_another_clock(now)?;
         AccessToken::new(&SecretString::from(entry.get("token")?.as_str()?), lifetime)
     }
+}
+
+/// Whether so much time has passed that there is none for a second attempt.
+pub(crate) fn was_long(begun: Instant) -> bool {
+    begun.elapsed() > OPERATION * 2
 }
 
 /// Until who waits for another process looks again.

@@ -160,6 +160,7 @@ fn read(plain: &[u8]) -> Option<(Held, Timestamp)> {
         family: Family(*family),
         generation: i64::from_be_bytes(*generation),
         tenant,
+        began_with: None,
     };
     (*kind == SESSION).then_some((held, Timestamp::from_nanos(i64::from_be_bytes(*until))))
 }
@@ -172,7 +173,13 @@ mod tests {
     #[test]
     fn what_is_written_is_read_and_what_is_cut_or_of_another_kind_is_not() {
         for tenant in [None, Some(TenantSegment::parse("6babcaad-604b-40ac-a9d7-9fd97c0b779f").unwrap())] {
-            let held = Held { refresh_token: "1.AXo~\"\u{e9}".into(), family: Family([7; 16]), generation: -3, tenant };
+            let held = Held {
+                refresh_token: "1.AXo~\"\u{e9}".into(),
+                family: Family([7; 16]),
+                generation: -3,
+                tenant,
+                began_with: None,
+            };
             let plain = written(&held, Timestamp::from_nanos(9));
             let (again, until) = read(&plain).unwrap();
             assert_eq!(again.refresh_token.expose_secret(), held.refresh_token.expose_secret());

@@ -63,6 +63,10 @@ impl UserAssertion {
         &self.0.subject
     }
 
+    pub(crate) fn digest(&self) -> &[u8; 32] {
+        &self.0.digest
+    }
+
     pub(crate) fn tenant(&self) -> Option<TenantId> {
         self.0.tenant
     }

@@ -145,11 +145,11 @@ async fn c13_ten_megabytes_and_an_answer_that_never_ends_are_cut_off_in_time() {
     let client = client(&endpoint, &clock);
     endpoint.answers(|_| answer(200, vec![b' '; 10 * 1024 * 1024]));
     let AcquireError::Transport(cause) = error_of(&client).await else { panic!() };
-    assert!(matches!(*cause, TransportError::TooLarge { .. }));
+    assert!(matches!(**cause, TransportError::TooLarge { .. }));
     let never = endpoint.hold();
     let begun = tokio::time::Instant::now();
     let AcquireError::Transport(cause) = error_of(&client).await else { panic!() };
-    assert!(matches!(*cause, TransportError::Timeout { .. }));
+    assert!(matches!(**cause, TransportError::Timeout { .. }));
     assert_eq!(begun.elapsed(), Duration::from_secs(10));
     never.open();
 }
@@ -160,7 +160,7 @@ async fn c03_c10_tls_that_fails_is_an_error_that_trying_again_does_not_mend() {
     let client = client(&endpoint, &clock);
     endpoint.answers(|_| Err(TransportError::Tls(Cause::from("certificate not valid for name"))));
     let error = error_of(&client).await;
-    assert!(matches!(&error, AcquireError::Transport(cause) if matches!(**cause, TransportError::Tls(_))));
+    assert!(matches!(&error, AcquireError::Transport(cause) if matches!(***cause, TransportError::Tls(_))));
     assert!(!error.is_retryable());
     assert_eq!(endpoint.count(), 1);
     // The real door speaks no plain http, whoever asks it to.

@@ -93,7 +93,7 @@ async fn c02_a_redirect_is_an_error_and_goes_nowhere() {
         });
         let error = error_of(&client).await;
         let AcquireError::Transport(cause) = &error else { panic!("{error:?}") };
-        assert!(matches!(**cause, TransportError::Redirect { status: s } if s == status));
+        assert!(matches!(***cause, TransportError::Redirect { status: s } if s == status));
         assert!(!error.is_retryable());
         assert_eq!(endpoint.count(), before + 1);
     }
@@ -133,18 +133,94 @@ async fn c12_odd_token_responses_are_errors_or_safe() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn c01_a_token_that_comes_with_another_status_is_not_shown() {
+    let (endpoint, clock) = (Endpoint::issuing(), clock());
+    let client = client(&endpoint, &clock);
+    let body = json!({"token_type": "Bearer", "expires_in": 3599, "access_token": "sensitive-token"}).to_string();
+    let refresh = json!({"refresh_token": "sensitive-token"}).to_string();
+    let cut = body[..body.len() - 2].to_owned();
+    for (status, body) in
+        [(201, &body), (203, &body), (206, &cut), (400, &body), (500, &body), (502, &cut), (403, &refresh)]
+    {
+        let said = body.clone();
+        endpoint.answers(move |_| answer(status, said.clone()));
+        let error = error_of(&client).await;
+        let AcquireError::Unusable(unusable) = &error else { panic!("{status}: {error:?}") };
+        assert_eq!((unusable.status(), unusable.excerpt()), (status, ""), "{body}");
+        assert!(!whole_text(&error).contains("sensitive"), "{status} {body}: {}", whole_text(&error));
+    }
+    endpoint.answers(|_| answer(502, "<html>Bad gateway"));
+    let AcquireError::Unusable(unusable) = error_of(&client).await else { panic!() };
+    assert_eq!(unusable.excerpt(), "<html>Bad gateway", "what holds no token is shown");
+}
+
+#[tokio::test(start_paused = true)]
+async fn c13_a_compressed_answer_is_not_asked_for_and_not_taken() {
+    let (endpoint, clock) = (Endpoint::issuing(), clock());
+    let client = client(&endpoint, &clock);
+    // The beginning of what gzip makes of a token's answer.
+    let gzip = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3, 0xab, 0x56, 0x4a, 0x4c, 0x4e, 0x4e, 0x2d, 0x2e, 0x8e, 0x2f];
+    endpoint.answers(move |_| {
+        let response = http::Response::builder().status(200).header("content-encoding", "gzip");
+        Ok(response.body(gzip.to_vec().into()).unwrap())
+    });
+    let error = error_of(&client).await;
+    assert!(matches!(&error, AcquireError::Unusable(answer) if answer.excerpt().is_empty()), "{error:?}");
+    assert!(endpoint.requests()[0].headers().get("accept-encoding").is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_error_of_a_request_names_the_id_that_was_sent() {
+    let (endpoint, clock) = (Endpoint::issuing(), clock());
+    let client = client(&endpoint, &clock);
+    let throttled = || Ok(http::Response::builder().status(429).header("retry-after", "1").body("".into()).unwrap());
+    type Fault = fn() -> support::Outcome;
+    let cases: [(&str, Fault); 6] = [
+        ("no connection", || Err(TransportError::Connect("refused".into()))),
+        ("redirect", || answer(302, "")),
+        ("page", || answer(502, "<html>")),
+        ("dead token", || ok(&json!({"token_type": "Bearer", "expires_in": 0, "access_token": "t"}))),
+        ("refusal without ids", || answer(400, r#"{"error":"invalid_request"}"#)),
+        ("too large", || answer(200, vec![b' '; 256 * 1024 + 1])),
+    ];
+    for (what, fault) in cases.into_iter().chain([("throttled", throttled as Fault)]) {
+        endpoint.answers(move |_| fault());
+        let error = error_of(&client).await;
+        let sent = endpoint.requests().last().unwrap().headers()["client-request-id"].clone();
+        assert_eq!(error.correlation_id(), sent.to_str().ok(), "{what}: {error:?}");
+        let id = uuid::Uuid::from_u128(7);
+        let options = countersign_client::RequestOptions::new().correlation_id(id);
+        let error = client.acquire_token_for_client_with(&scopes("api://orders"), &options).await.unwrap_err();
+        let id = id.to_string();
+        // While the wait lasts, it is the id of the request that was told to wait.
+        let expected = if what == "throttled" { sent.to_str().unwrap() } else { &id };
+        assert_eq!(error.correlation_id(), Some(expected), "{what}: {error:?}");
+    }
+    // An open circuit names the last request that failed.
+    clock.advance(std::time::Duration::from_secs(2));
+    endpoint.goes_down();
+    for _ in 0..5 {
+        error_of(&client).await;
+    }
+    let last = endpoint.requests().last().unwrap().headers()["client-request-id"].clone();
+    let error = error_of(&client).await;
+    assert!(matches!(error, AcquireError::Unavailable { .. }), "{error:?}");
+    assert_eq!(error.correlation_id(), last.to_str().ok());
+}
+
+#[tokio::test(start_paused = true)]
 async fn c13_an_oversized_or_endless_answer_is_cut_off() {
     let (endpoint, clock) = (Endpoint::issuing(), clock());
     let client = client(&endpoint, &clock);
     endpoint.answers(|_| answer(200, vec![b' '; 256 * 1024 + 1]));
     let AcquireError::Transport(cause) = error_of(&client).await else { panic!() };
-    assert!(matches!(*cause, TransportError::TooLarge { limit: 262_144 }));
+    assert!(matches!(**cause, TransportError::TooLarge { limit: 262_144 }));
 
     endpoint.issues();
     let _gate = endpoint.hold();
     let begun = tokio::time::Instant::now();
     let AcquireError::Transport(cause) = error_of(&client).await else { panic!() };
-    assert!(matches!(*cause, TransportError::Timeout { .. }));
+    assert!(matches!(**cause, TransportError::Timeout { .. }));
     assert_eq!(begun.elapsed().as_secs(), 10, "the default limit, once");
 }
 

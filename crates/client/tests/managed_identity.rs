@@ -209,13 +209,17 @@ async fn a_token_of_the_platform_is_renewed_at_half_its_life_and_served_to_its_e
 
 #[tokio::test(start_paused = true)]
 async fn e05_a_throttling_endpoint_is_left_alone() {
-    let (endpoint, clock) = (Endpoint::issuing(), clock());
-    endpoint.answers(|_| Ok(Response::builder().status(429).header("retry-after", "30").body("".into()).unwrap()));
-    let identity = builder(&endpoint, &clock, &[]).build().unwrap();
-    for _ in 0..5 {
-        assert!(matches!(identity.acquire_token(&vault()).await.unwrap_err(), AcquireError::Throttled { .. }));
+    for status in [429, 500, 502, 503, 504] {
+        let (endpoint, clock) = (Endpoint::issuing(), clock());
+        endpoint.answers(move |_| {
+            Ok(Response::builder().status(status).header("retry-after", "30").body("".into()).unwrap())
+        });
+        let identity = builder(&endpoint, &clock, &[]).build().unwrap();
+        for _ in 0..5 {
+            assert!(matches!(identity.acquire_token(&vault()).await.unwrap_err(), AcquireError::Throttled { .. }));
+        }
+        assert_eq!(endpoint.count(), 1, "{status}");
     }
-    assert_eq!(endpoint.count(), 1);
 }
 
 const ARC: &[(&str, &str)] = &[

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use countersign_client::{
     AccessToken, Account, AcquireError, AuthorizationRequest, ClaimsRequest, ConfidentialClient, ManagedIdentityClient,
-    RequestOptions, UserAssertion,
+    ManagedIdentityHost, RequestOptions, UserAssertion,
 };
 use countersign_protocol::{ResourceIdentifier, ScopeSet};
 use countersign_token::Timestamp;
@@ -200,11 +200,15 @@ async fn managed_identities_answer_as_they_did() {
             let clock = countersign_token::FakeClock::at(Timestamp::from_unix_seconds(now));
             let text = body.to_string();
             endpoint.answers(move |_| answer(status, text.clone()));
-            let identity = ManagedIdentityClient::builder(|_| None)
-                .transport(Arc::new(endpoint.clone()))
-                .clock(Arc::new(clock))
-                .build()
-                .unwrap();
+            let variable = |name: &str| match (topic, name) {
+                ("appservice", "IDENTITY_ENDPOINT") => Some("http://127.0.0.1:41741/msi/token".to_owned()),
+                ("appservice", "IDENTITY_HEADER") => Some("header".to_owned()),
+                _ => None,
+            };
+            let identity = ManagedIdentityClient::builder(variable);
+            let is_app_service = identity.host() == ManagedIdentityHost::AppService;
+            assert_eq!(is_app_service, topic == "appservice", "each to the client that it was recorded for");
+            let identity = identity.transport(Arc::new(endpoint.clone())).clock(Arc::new(clock)).build().unwrap();
             let resource = ResourceIdentifier::parse("https://management.core.windows.net/").unwrap();
             match identity.acquire_token(&resource).await {
                 Ok(token) => {

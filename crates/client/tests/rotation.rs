@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use countersign_client::{
     AcquireError, AssertionError, AssertionSigner, BoxFuture, BuildError, Cause, CertificateOptions,
-    CredentialFileError, PfxError, read_pfx,
+    ConfidentialClient, CredentialFileError, PfxError, read_pfx,
 };
 use countersign_token::{
     Algorithm, AssertionAlgorithm, Certificate, PrivateKey, base64url_decode_strict, base64url_encode,
@@ -99,6 +99,87 @@ async fn a_rotation_under_load_loses_no_request() {
     accepts(&endpoint, &["first-secret"]);
     let error = client.acquire_token_for_client(&scopes("api://x")).await.unwrap_err();
     assert!(matches!(error, AcquireError::Refused(_)));
+}
+
+/// Accepts the certificates of these thumbprints and no others.
+fn knows(endpoint: &Endpoint, thumbprints: Vec<String>) {
+    let counted = endpoint.clone();
+    endpoint.answers(move |request| {
+        let form = String::from_utf8_lossy(request.body()).into_owned();
+        let assertion = field(&form, "client_assertion").unwrap();
+        let header = base64url_decode_strict(assertion.split('.').next().unwrap()).unwrap();
+        let header: Value = serde_json::from_slice(&header).unwrap();
+        if thumbprints.iter().any(|known| header["x5t#S256"] == *known) {
+            let token = format!("token-{}", counted.count());
+            support::ok(&json!({"token_type": "Bearer", "expires_in": 3600, "access_token": token}))
+        } else {
+            refused(401, "invalid_client", 700_027, "The certificate with this thumbprint is not registered.")
+        }
+    });
+}
+
+/// Requests that are in flight while the file is replaced, and those that follow.
+async fn rotate(endpoint: &Endpoint, client: &ConfidentialClient, round: usize, replace: impl FnOnce()) {
+    let ask = |phase: usize| {
+        (0..20)
+            .map(|index| {
+                let (client, scopes) = (client.clone(), scopes(&format!("api://{round}-{phase}-{index}")));
+                tokio::spawn(async move { client.acquire_token_for_client(&scopes).await })
+            })
+            .collect::<Vec<_>>()
+    };
+    let gate = endpoint.hold();
+    let before = endpoint.count();
+    let in_flight = ask(0);
+    while endpoint.count() < before + 20 {
+        tokio::task::yield_now().await;
+    }
+    replace();
+    let following = ask(1);
+    while endpoint.count() < before + 40 {
+        tokio::task::yield_now().await;
+    }
+    gate.open();
+    for call in in_flight.into_iter().chain(following) {
+        call.await.unwrap().unwrap();
+    }
+}
+
+#[tokio::test]
+async fn requests_in_flight_while_a_secret_is_replaced_are_answered_and_so_are_those_that_follow() {
+    let (endpoint, clock) = (Endpoint::issuing(), clock());
+    let file = File::holding("first-secret");
+    let client = builder(&endpoint, &clock).secret_file(&file.path).build().unwrap();
+    accepts(&endpoint, &["first-secret"]);
+    // The authority learns of the new one later.
+    rotate(&endpoint, &client, 0, || file.replace("second-secret")).await;
+    accepts(&endpoint, &["first-secret", "second-secret"]);
+    rotate(&endpoint, &client, 1, || ()).await;
+    accepts(&endpoint, &["second-secret", "third-secret"]);
+    rotate(&endpoint, &client, 2, || file.replace("third-secret")).await;
+    assert_eq!(field(&endpoint.last_form(), "client_secret").unwrap(), "third-secret");
+}
+
+#[tokio::test]
+async fn a_certificate_that_the_authority_does_not_know_yet_is_followed_by_the_one_before_it() {
+    let (endpoint, clock) = (Endpoint::issuing(), clock());
+    let thumbprint = |pem: &str| base64url_encode(&Certificate::from_pem(pem).unwrap().sha256_thumbprint());
+    let (first, second) = (pem_pair(), pem_pair());
+    let file = File::holding(format!("{}{}", first.0, first.1));
+    let options = CertificateOptions::default();
+    let client = builder(&endpoint, &clock).certificate_file(&file.path, None, options).build().unwrap();
+    knows(&endpoint, vec![thumbprint(&first.1)]);
+    rotate(&endpoint, &client, 0, || file.replace(format!("{}{}", second.0, second.1))).await;
+    let before = endpoint.count();
+    client.acquire_token_for_client(&scopes("api://one-more")).await.unwrap();
+    assert_eq!(endpoint.count(), before + 2, "the new one first, then, after 700027, the one before it");
+    knows(&endpoint, vec![thumbprint(&second.1)]);
+    let before = endpoint.count();
+    client.acquire_token_for_client(&scopes("api://another")).await.unwrap();
+    assert_eq!(endpoint.count(), before + 1, "the new one alone");
+    knows(&endpoint, Vec::new());
+    let error = client.acquire_token_for_client(&scopes("api://nobody")).await.unwrap_err();
+    assert_eq!(error.code(), Some(700_027));
 }
 
 #[tokio::test]

@@ -53,6 +53,23 @@ impl Log {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn the_span_of_a_request_names_the_id_that_was_sent_however_it_ends() {
+    let log = Log::default();
+    let _guard = log.collect();
+    let (endpoint, clock) = (Endpoint::issuing(), clock());
+    let client = builder(&endpoint, &clock).secret(SECRET.to_owned()).build().unwrap();
+    for fails in [false, true] {
+        if fails {
+            endpoint.goes_down();
+        }
+        let outcome = client.acquire_token_for_client(&scopes(&format!("api://{fails}"))).await;
+        assert_eq!(outcome.is_err(), fails);
+        let sent = endpoint.requests().pop().unwrap().headers()["client-request-id"].clone();
+        assert!(log.text().contains(&format!("correlation_id={}", sent.to_str().unwrap())), "{}", log.text());
+    }
+}
+
 fn everything(error: &AcquireError) -> String {
     let mut text = format!("{error} {error:?}");
     let mut next = error.source();

@@ -348,3 +348,32 @@ async fn a_device_code_that_is_declined_or_ends_is_an_error_of_its_own() {
     assert_eq!(endpoint.count(), before, "a code that has ended is not polled");
     settle().await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_was_asked_of_the_page_is_asked_of_the_redemption_after_a_restart_too() {
+    let (endpoint, clock) = (Endpoint::issuing(), clock());
+    let client = client(&endpoint, &clock);
+    let id = uuid::Uuid::from_u128(7);
+    let options = RequestOptions::new().query_parameter("slice", "a&b").query_parameter("dc", "1").correlation_id(id);
+    for kept in [false, true] {
+        let request = AuthorizationRequest::new(REDIRECT, read()).options(options.clone());
+        let attempt = client.authorization_url(&request).unwrap();
+        assert_eq!(query(&attempt, "slice").as_deref(), Some("a&b"));
+        assert_eq!(query(&attempt, "client-request-id"), Some(id.to_string()));
+        signs_in(&endpoint, id_token(query(&attempt, "nonce").as_deref()));
+        let callback = format!("code=c&state={}", attempt.state());
+        let attempt = if kept { SignInAttempt::restore(&attempt.to_secret()).unwrap() } else { attempt };
+        client.redeem(attempt, &callback).await.unwrap();
+        let sent = endpoint.requests().pop().unwrap();
+        assert_eq!(sent.uri().query(), Some("slice=a%26b&dc=1"), "kept: {kept}");
+        assert_eq!(sent.headers()["client-request-id"], id.to_string(), "kept: {kept}");
+    }
+    // What an earlier version has kept is taken, and what is no list of parameters is not.
+    let attempt = begin(&client).to_secret();
+    let mut json: Value = serde_json::from_str(secrecy::ExposeSecret::expose_secret(&attempt)).unwrap();
+    json["query"] = json!([["a"]]);
+    let bad = SignInAttempt::restore(&json.to_string().into()).unwrap_err();
+    assert!(matches!(bad, CallbackError::NotAnAttempt));
+    json.as_object_mut().unwrap().retain(|name, _| name != "query" && name != "correlation_id");
+    assert!(SignInAttempt::restore(&json.to_string().into()).is_ok());
+}

@@ -11,7 +11,7 @@ use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::ServerCertVerifier;
 use rustls::crypto::CryptoProvider;
@@ -19,6 +19,7 @@ use rustls::sign::SingleCertAndKey;
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 use rustls_platform_verifier::Verifier;
+use zeroize::Zeroizing;
 
 use crate::client_identity::{ClientIdentity, ClientIdentityError};
 use crate::pinned::{Pinned, Sha1Thumbprint};
@@ -294,18 +295,32 @@ async fn exchange(
     if response.content_length().is_some_and(|length| length > limit as u64) {
         return Err(TransportError::TooLarge { limit });
     }
-    let mut body = BytesMut::new();
+    let stated = response.content_length().and_then(|length| usize::try_from(length).ok()).unwrap_or_default();
+    let mut body = Zeroizing::new(Vec::with_capacity(stated.min(limit)));
     while let Some(chunk) = response.chunk().await.map_err(classify)? {
         if chunk.len() > limit - body.len() {
             return Err(TransportError::TooLarge { limit });
         }
-        body.extend_from_slice(&chunk);
+        append(&mut body, &chunk, limit);
     }
-    let mut out = http::Response::new(body.freeze());
+    let mut out = http::Response::new(Bytes::from_owner(body));
     *out.status_mut() = response.status();
     *out.version_mut() = response.version();
     std::mem::swap(out.headers_mut(), response.headers_mut());
     Ok(out)
+}
+
+/// Behind what is there already; a body may be a token, so that no copy stays where it grew out of its room. What the
+/// connection has buffered meanwhile is beyond reach.
+fn append(body: &mut Zeroizing<Vec<u8>>, chunk: &[u8], limit: usize) {
+    let needed = body.len() + chunk.len();
+    if needed > body.capacity() {
+        let mut larger = Zeroizing::new(Vec::with_capacity(needed.max((body.capacity() * 2).min(limit))));
+        larger.extend_from_slice(body);
+        // Wipes the one before it.
+        *body = larger;
+    }
+    body.extend_from_slice(chunk);
 }
 
 /// Takes the address out of the client's error: whoever called knows it, and a query may hold what no log should.
@@ -361,6 +376,23 @@ mod tests {
     fn a_proxy_that_is_no_address_is_named_at_build_time() {
         let error = HttpsTransport::builder().proxy("http://[").build().unwrap_err();
         assert!(matches!(error, HttpsTransportError::Proxy(_)), "{error:?}");
+    }
+
+    #[test]
+    fn c27_a_body_grows_by_copies_that_are_wiped_and_never_in_place() {
+        let mut body: Zeroizing<Vec<u8>> = Zeroizing::new(Vec::new());
+        let mut rooms = Vec::new();
+        for number in 0..100_u8 {
+            append(&mut body, &[number; 10], 1000);
+            rooms.push(body.capacity());
+        }
+        assert_eq!(body.len(), 1000);
+        assert!(body.chunks(10).enumerate().all(|(index, chunk)| chunk.iter().all(|byte| usize::from(*byte) == index)));
+        rooms.dedup();
+        assert!(rooms.len() < 12 && body.capacity() <= 1000, "it doubles, and not beyond the limit: {rooms:?}");
+        let place = body.as_ptr();
+        let bytes = Bytes::from_owner(body);
+        assert_eq!(bytes.as_ptr(), place, "handed out as it is");
     }
 
     #[test]

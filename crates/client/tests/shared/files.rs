@@ -158,3 +158,74 @@ async fn a_right_left_behind_ends_and_only_its_owner_gives_it_back() {
         assert!(cache.get(name).await.is_err(), "{name:?} is no path");
     }
 }
+
+/// Leaves a right in which nothing stands, made so long ago by this clock.
+fn left_empty(path: &std::path::Path, clock: &FakeClock, ago: Duration) {
+    made(&std::fs::File::create(path.join("n.lock")).unwrap(), clock, ago);
+}
+
+fn made(file: &std::fs::File, clock: &impl countersign_token::Clock, ago: Duration) {
+    let made = clock.now().minus(ago).as_unix_seconds();
+    file.set_modified(std::time::UNIX_EPOCH + Duration::from_secs(u64::try_from(made).unwrap())).unwrap();
+}
+
+#[tokio::test]
+async fn a_right_that_a_crash_left_empty_ends_after_some_seconds() {
+    let (_home, path) = directory();
+    let clock = clock();
+    let cache = FileCache::new(&path).unwrap().clock(Arc::new(clock.clone()));
+    let life = Duration::from_secs(20);
+    left_empty(&path, &clock, Duration::from_secs(1));
+    assert!(!cache.lock("n", "one", life).await.unwrap(), "its owner is about to write into it");
+    clock.advance(Duration::from_secs(10));
+    assert!(cache.lock("n", "one", life).await.unwrap());
+    assert!(!cache.lock("n", "two", life).await.unwrap());
+    cache.unlock("n", "one").await.unwrap();
+    let left: Vec<_> = std::fs::read_dir(&path).unwrap().collect();
+    assert!(left.is_empty(), "{left:?}");
+}
+
+#[tokio::test]
+async fn e15_a_right_given_before_the_clock_was_set_back_does_not_last_until_then() {
+    let (_home, path) = directory();
+    let clock = clock();
+    let cache = FileCache::new(&path).unwrap().clock(Arc::new(clock.clone()));
+    assert!(cache.lock("n", "one", Duration::from_secs(20)).await.unwrap());
+    clock.set(countersign_token::Timestamp::from_unix_seconds(START - 3600));
+    assert!(cache.lock("n", "two", Duration::from_secs(20)).await.unwrap());
+}
+
+#[tokio::test]
+async fn of_many_who_find_a_right_that_has_ended_one_takes_it_over() {
+    for empty in [false, true] {
+        let (_home, path) = directory();
+        // The machine's own clock: rights that are made meanwhile are new by it.
+        let cache = FileCache::new(&path).unwrap();
+        for round in 0..200 {
+            let name = format!("n{round}");
+            let file = std::fs::File::create(path.join(format!("{name}.lock"))).unwrap();
+            if !empty {
+                std::fs::write(path.join(format!("{name}.lock")), "1 somebody").unwrap();
+            }
+            made(&file, &SystemClock, Duration::from_secs(60));
+            let owners: Vec<String> = (0..16).map(|number| format!("owner{number}")).collect();
+            let life = Duration::from_secs(20);
+            let taken = join_all(owners.iter().map(|owner| cache.lock(&name, owner, life))).await;
+            let taken = taken.into_iter().filter(|taken| *taken.as_ref().unwrap()).count();
+            assert_eq!(taken, 1, "{round}, empty: {empty}");
+        }
+    }
+}
+
+#[test]
+fn c19_a_directory_of_another_users_is_refused() {
+    let (_home, path) = directory();
+    FileCache::new(&path).unwrap();
+    assert_eq!(std::fs::read_dir(&path).unwrap().count(), 0, "nothing is left of the look");
+    // Only root can give a directory away, and only root could then write there.
+    if std::os::unix::fs::chown(&path, Some(12_345), None).is_err() {
+        eprintln!("skipped: only root can give a directory to another user");
+        return;
+    }
+    assert!(matches!(FileCache::new(&path).unwrap_err(), FileCacheError::OwnedByAnother(_)));
+}

@@ -3,6 +3,7 @@
 
 #[cfg(unix)]
 mod files;
+mod fleet;
 mod redis;
 mod sessions;
 #[path = "../support/mod.rs"]
@@ -14,7 +15,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use countersign_client::{
-    BoxFuture, Cause, ConfidentialClient, RequestOptions, SharedCache, SharedTokens, TokenCache, UserAssertion,
+    AcquireError, BoxFuture, Cause, ConfidentialClient, RequestOptions, SharedCache, SharedTokens, TokenCache,
+    UserAssertion,
 };
 use countersign_token::{Clock as _, FakeClock, RootKey, SystemRandomness};
 use futures_util::future::join_all;
@@ -278,4 +280,57 @@ async fn azure_cores_credential_answers_from_the_same_cache() {
     endpoint.answers(|_| support::refused(401, "invalid_client", 7_000_215, "Invalid client secret provided."));
     let error = credential.get_token(&["api://other/.default"], None).await.unwrap_err();
     assert!(error.to_string().contains("7000215"), "{error}");
+}
+
+/// A cache in which another process has every right, and does nothing with it.
+#[derive(Debug, Clone, Default)]
+struct Taken(Memory);
+
+impl SharedCache for Taken {
+    fn get(&self, name: &str) -> BoxFuture<'_, Result<Option<Vec<u8>>, Cause>> {
+        self.0.get(name)
+    }
+
+    fn put(&self, name: &str, value: Vec<u8>, life: Duration) -> BoxFuture<'_, Result<(), Cause>> {
+        self.0.put(name, value, life)
+    }
+
+    fn remove(&self, name: &str) -> BoxFuture<'_, Result<(), Cause>> {
+        self.0.remove(name)
+    }
+
+    fn lock(&self, _: &str, _: &str, _: Duration) -> BoxFuture<'_, Result<bool, Cause>> {
+        Box::pin(async { Ok(false) })
+    }
+
+    fn unlock(&self, _: &str, _: &str) -> BoxFuture<'_, Result<(), Cause>> {
+        Box::pin(async { Ok(()) })
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_wait_for_another_process_is_part_of_a_requests_time() {
+    let (endpoint, clock) = (Endpoint::issuing(), clock());
+    let client = process(&endpoint, &clock, Taken::default(), KEY);
+    endpoint.answers(|_| support::answer(500, "stumbles"));
+    let begun = tokio::time::Instant::now();
+    let error = client.acquire_token_for_client(&scopes("api://orders")).await.unwrap_err();
+    assert!(matches!(error, AcquireError::Unusable(_)), "{error:?}");
+    assert_eq!(endpoint.count(), 1, "for a second attempt there is no time left");
+    // A session is waited for a little longer, and its token asked for in the same way.
+    sessions::strict(&endpoint);
+    let account = sessions::sign_in(&client).await;
+    let before = endpoint.count();
+    endpoint.answers(|_| support::answer(500, "stumbles"));
+    client.acquire_token_silent(&account, &scopes("api://other"), &RequestOptions::new()).await.unwrap_err();
+    assert_eq!(endpoint.count(), before + 1);
+    assert!(begun.elapsed() < Duration::from_secs(24), "{:?}", begun.elapsed());
+    // Where the endpoint hangs as well, the answer is still awaited, and no second request is sent beside the first.
+    let gate = endpoint.hold();
+    let begun = tokio::time::Instant::now();
+    let error = client.acquire_token_for_client(&scopes("api://orders")).await.unwrap_err();
+    assert!(matches!(error, AcquireError::Transport(_)), "{error:?}");
+    assert_eq!(endpoint.count(), before + 2);
+    assert!(begun.elapsed() < Duration::from_secs(22), "{:?}", begun.elapsed());
+    drop(gate);
 }

@@ -74,7 +74,7 @@ fn stand_in() -> (String, Strings) {
     (address, strings)
 }
 
-struct Server(Child);
+pub(super) struct Server(Child);
 
 impl Drop for Server {
     fn drop(&mut self) {
@@ -84,8 +84,12 @@ impl Drop for Server {
 }
 
 /// A real server on a free port; None where there is none on this machine.
-fn real() -> Option<(Server, String)> {
+pub(super) fn real() -> Option<(Server, String)> {
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    real_at(port)
+}
+
+pub(super) fn real_at(port: u16) -> Option<(Server, String)> {
     let started = ["valkey-server", "redis-server"].iter().find_map(|program| {
         let mut command = Command::new(program);
         command.args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]);
