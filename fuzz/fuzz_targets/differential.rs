@@ -7,91 +7,69 @@
 
 use std::sync::LazyLock;
 
-use countersign_token::{Algorithm, KeySet, Policy, SigningKey, Timestamp, Validator, base64url_encode, verify};
+use countersign_fuzz::{
+    AUDIENCES, AUTHORITY, NOW, TENANT, V1_TEMPLATE, V2_TEMPLATE, algorithm_of, first_line, has_private_name,
+};
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
 
-const NOW: i64 = 1_767_225_600;
-const TENANT: &str = "6babcaad-604b-40ac-a9d7-9fd97c0b779f";
-const AUDIENCES: [&str; 2] = ["a5d8f9b0-0d2e-4c8a-9d43-0f0f2d4a5c11", "api://demo"];
-
-struct Authority {
-    key: SigningKey,
-    keys: KeySet,
-    validator: Validator,
-    jsonwebtoken: (jsonwebtoken::DecodingKey, jsonwebtoken::Validation),
-    #[cfg(feature = "josekit")]
-    josekit: josekit::jws::alg::rsassa::RsassaJwsVerifier,
-}
-
-static AUTHORITY: LazyLock<Authority> = LazyLock::new(|| {
-    let key = SigningKey::from_pkcs8_der("k", &SigningKey::generate_pkcs8().unwrap()).unwrap();
-    let public = key.private_key().public_key();
-    let jwk = serde_json::json!({
-        "kty": "RSA", "kid": "k", "n": base64url_encode(public.modulus()), "e": base64url_encode(public.exponent())
-    });
-    let policy: Policy = serde_json::from_value(serde_json::json!({
-        "tenants": [TENANT], "audiences": AUDIENCES,
-        "issuers": ["https://login.microsoftonline.com/{tenantid}/v2.0", "https://sts.windows.net/{tenantid}/"],
-        "app_roles": ["Resource.Read"], "scopes": ["access_as_user"]
-    }))
-    .unwrap();
+static JSONWEBTOKEN: LazyLock<(jsonwebtoken::DecodingKey, jsonwebtoken::Validation)> = LazyLock::new(|| {
     let mut strict = jsonwebtoken::Validation::new(jsonwebtoken::Algorithm::RS256);
+    strict.algorithms.push(jsonwebtoken::Algorithm::PS256);
     strict.set_audience(&AUDIENCES);
-    strict.set_issuer(&[
-        format!("https://login.microsoftonline.com/{TENANT}/v2.0"),
-        format!("https://sts.windows.net/{TENANT}/"),
-    ]);
+    strict.set_issuer(&[V1_TEMPLATE, V2_TEMPLATE].map(|template| template.replace("{tenantid}", TENANT)));
     strict.set_required_spec_claims(&["exp", "aud", "iss", "sub"]);
     // Its clock cannot be set; the times are compared below.
     (strict.validate_exp, strict.validate_nbf) = (false, false);
-    let decoding = jsonwebtoken::DecodingKey::from_rsa_raw_components(public.modulus(), public.exponent());
-    Authority {
-        keys: KeySet::parse(serde_json::json!({"keys": [jwk]}).to_string().as_bytes()).unwrap(),
-        validator: policy.compile().unwrap(),
-        jsonwebtoken: (decoding, strict),
-        #[cfg(feature = "josekit")]
-        josekit: josekit::jws::RS256
-            .verifier_from_jwk(&josekit::jwk::Jwk::from_bytes(jwk.to_string().as_bytes()).unwrap())
-            .unwrap(),
-        key,
-    }
+    let (modulus, exponent) = AUTHORITY.components();
+    (jsonwebtoken::DecodingKey::from_rsa_raw_components(modulus, exponent), strict)
 });
 
 /// The claims as jsonwebtoken reads them, if it accepts the token.
 fn jsonwebtoken_reads(token: &str) -> Option<Value> {
-    let (key, strict) = &AUTHORITY.jsonwebtoken;
+    let (key, strict) = &*JSONWEBTOKEN;
     jsonwebtoken::decode::<Value>(token, key, strict).ok().map(|decoded| decoded.claims)
 }
 
-/// The claims as josekit reads them, if it accepts the token.
 #[cfg(feature = "josekit")]
-fn josekit_reads(token: &str) -> Option<Value> {
-    let (payload, header) = josekit::jwt::decode_with_verifier(token, &AUTHORITY.josekit).ok()?;
-    assert_eq!(header.claim("alg").unwrap(), "RS256");
-    Some(Value::Object(payload.claims_set().clone()))
-}
+mod josekit_reader {
+    use std::sync::LazyLock;
 
-fn judge(token: &str, header: &[u8]) {
-    let Ok(ours) = verify(token, &AUTHORITY.keys, &AUTHORITY.validator, Timestamp::from_unix_seconds(NOW)) else {
-        return;
-    };
-    let read: Value = serde_json::from_str(ours.payload()).unwrap();
-    assert_eq!(jsonwebtoken_reads(token).as_ref(), Some(&read), "jsonwebtoken");
-    // josekit wants x5t to be base64, which the name `k` of the key here is not; Entra's names are thumbprints.
-    #[cfg(feature = "josekit")]
-    if !serde_json::from_slice::<Value>(header).unwrap().as_object().unwrap().contains_key("x5t") {
-        assert_eq!(josekit_reads(token).as_ref(), Some(&read), "josekit");
+    use countersign_fuzz::AUTHORITY;
+    use josekit::jwk::Jwk;
+    use josekit::jws::alg::rsassa::RsassaJwsVerifier;
+    use josekit::jws::alg::rsassa_pss::RsassaPssJwsVerifier;
+    use josekit::jws::{JwsVerifier, PS256, RS256};
+    use serde_json::Value;
+
+    static VERIFIERS: LazyLock<(RsassaJwsVerifier, RsassaPssJwsVerifier)> = LazyLock::new(|| {
+        let jwk = Jwk::from_bytes(AUTHORITY.jwk().to_string().as_bytes()).unwrap();
+        (RS256.verifier_from_jwk(&jwk).unwrap(), PS256.verifier_from_jwk(&jwk).unwrap())
+    });
+
+    /// The claims as josekit reads them, if it accepts the token.
+    pub fn reads(token: &str) -> Option<Value> {
+        let verifiers: [(&str, &dyn JwsVerifier); 2] = [("RS256", &VERIFIERS.0), ("PS256", &VERIFIERS.1)];
+        verifiers.into_iter().find_map(|(name, verifier)| {
+            let (payload, header) = josekit::jwt::decode_with_verifier(token, verifier).ok()?;
+            assert_eq!(header.algorithm().unwrap(), name);
+            Some(Value::Object(payload.claims_set().clone()))
+        })
     }
-    let _ = header;
-    let date = |name: &str| read.get(name).map(|date| date.as_i64().unwrap());
-    assert!(NOW < date("exp").unwrap() + 60 && date("nbf").is_none_or(|nbf| nbf <= NOW + 60));
-    assert_eq!(read["tid"], TENANT);
 }
 
 fuzz_target!(|input: &[u8]| {
-    let Some(line) = input.iter().position(|&byte| byte == b'\n') else { return };
-    let segments = format!("{}.{}", base64url_encode(&input[..line]), base64url_encode(&input[line + 1..]));
-    let signature = AUTHORITY.key.private_key().sign(Algorithm::Rs256, segments.as_bytes()).unwrap();
-    judge(&format!("{segments}.{}", base64url_encode(&signature)), &input[..line]);
+    let Some((header, payload)) = first_line(input) else { return };
+    let token = AUTHORITY.sign(algorithm_of(header), header, payload);
+    let Ok(ours) = AUTHORITY.judge(&token) else { return };
+    if has_private_name(ours.payload()) || std::str::from_utf8(header).is_ok_and(has_private_name) {
+        return;
+    }
+    let read: Value = serde_json::from_str(ours.payload()).unwrap();
+    assert_eq!(jsonwebtoken_reads(&token).as_ref(), Some(&read), "jsonwebtoken");
+    #[cfg(feature = "josekit")]
+    assert_eq!(josekit_reader::reads(&token).as_ref(), Some(&read), "josekit");
+    let date = |name: &str| read.get(name).map(|date| date.as_i64().unwrap());
+    assert!(NOW < date("exp").unwrap() + 60 && date("nbf").is_none_or(|nbf| nbf <= NOW + 60));
+    assert_eq!(read["tid"], TENANT);
 });

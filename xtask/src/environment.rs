@@ -48,8 +48,12 @@ fn system_packages() -> Result<(), String> {
         missing.extend(["python3", "python3-venv"]);
     }
     if !probe(with(command("pkg-config"), &["--exists", "openssl"])).0 {
-        // Microsoft's Rust client signs certificate assertions with OpenSSL.
+        // Microsoft's Rust client signs certificate assertions with OpenSSL; josekit, beside the fuzz targets, does all.
         missing.extend(["pkg-config", "libssl-dev"]);
+    }
+    if !probe(with(command("c++"), &["--version"])).0 {
+        // libFuzzer is C++.
+        missing.push("g++");
     }
     if missing.is_empty() {
         return Ok(());

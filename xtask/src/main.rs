@@ -10,6 +10,7 @@
 mod benchmarks;
 mod checks;
 mod environment;
+mod examples;
 mod pages;
 mod process;
 mod report;

@@ -63,7 +63,7 @@ async fn c16_an_assertion_sent_to_a_region_is_still_for_the_global_endpoint() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn another_clouds_hosts_are_asked_and_named_as_they_are() {
+async fn c08_another_clouds_hosts_are_asked_themselves_and_nobody_is_asked_about_them() {
     for host in ["https://login.microsoftonline.us", "https://login.partner.microsoftonline.cn"] {
         let (endpoint, clock) = (Endpoint::issuing(), clock());
         let client = certified(at(host, &endpoint, &clock));

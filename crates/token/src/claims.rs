@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
 use self::visitor::ClaimsVisitor;
-use crate::json::NESTED_DUPLICATE;
+use crate::json::{NESTED_DUPLICATE, parse_strict_object};
 use crate::{ClientId, NumericDate, ObjectId, Rejection, TenantId};
 
 /// Claim `ver`: decided by the resource's registration, not by the endpoint called.
@@ -366,8 +366,8 @@ impl Claims {
     /// Never authorise on `email`, `upn`, `preferred_username`, `unique_name` or `name`: their owners can change them.
     #[must_use]
     pub fn claim(&self, name: &str) -> Option<serde_json::Value> {
-        let mut claims: serde_json::Map<String, serde_json::Value> = serde_json::from_str(self.payload()).ok()?;
-        claims.remove(name)
+        // Strictly, as everything else was read: serde_json alone gives one name of its own a meaning.
+        parse_strict_object(self.payload()).ok()?.remove(name)
     }
 
     /// The payload as it was signed: a JSON object.

@@ -196,7 +196,12 @@ impl<'de> Visitor<'de> for HeaderVisitor {
                 "x5t" => header.thumbprint = Some(members.next_value::<Name<'de>>()?.0.into_owned()),
                 // Nothing here reads them, but RFC 7515 §4.1.8 and RFC 8555 §6.4.1 make them strings, and readers who do
                 // read them refuse all else.
-                "x5t#S256" | "url" => drop(members.next_value::<Name<'de>>()?),
+                "x5t#S256" => {
+                    if decode_strict(members.next_value::<Name<'de>>()?.0.as_bytes()).is_err() {
+                        return Err(de::Error::custom("x5t#S256 is not base64url"));
+                    }
+                }
+                "url" => drop(members.next_value::<Name<'de>>()?),
                 "typ" => {
                     // Entra writes JWT; at+jwt, dpop+jwt, logout+jwt and the rest are other kinds of token.
                     if members.next_value::<Name<'de>>()?.0 != "JWT" {

@@ -31,6 +31,7 @@ const HAS_GROUPS: u8 = 27;
 const CONFIRMATION: u8 = 28;
 /// Claims that are only skipped but so common that remembering them as a bit pays.
 const SKIPPED: u8 = 29;
+const TOKEN_NAME: u8 = SKIPPED + 9;
 
 const MAX_CLAIMS: u32 = 200;
 
@@ -43,6 +44,8 @@ enum Known {
     Elsewhere(u8),
     Account,
     Confirmation,
+    /// A text that no rule reads.
+    UnreadText(u8, &'static str),
     Skipped(u8),
 }
 
@@ -78,6 +81,8 @@ fn known(name: &str) -> Option<Known> {
         b"c_hash" => Known::SignIn(CODE_HASH),
         b"actort" => Known::Actor(ACTOR),
         b"actortoken" => Known::Actor(ACTOR_TOKEN),
+        // Nothing here depends on it, but RFC 7519 §4.1.7 makes it a string, and readers who do read it refuse all else.
+        b"jti" => Known::UnreadText(TOKEN_NAME, "jti"),
         b"aio" => Known::Skipped(SKIPPED),
         b"rh" => Known::Skipped(SKIPPED + 1),
         b"name" => Known::Skipped(SKIPPED + 2),
@@ -146,6 +151,7 @@ impl<'de> Visitor<'de> for ClaimsVisitor<'_> {
                     | Known::SignIn(bit)
                     | Known::Actor(bit)
                     | Known::Elsewhere(bit)
+                    | Known::UnreadText(bit, _)
                     | Known::Skipped(bit),
                 ) => *bit,
                 None => {
@@ -200,6 +206,10 @@ impl<'de> Visitor<'de> for ClaimsVisitor<'_> {
                 Some(Known::Account) => {
                     *self.refusal = Rejection::ClaimType("acct");
                     fields.account = Some(members.next_value()?);
+                }
+                Some(Known::UnreadText(_, name)) => {
+                    *self.refusal = Rejection::ClaimType(name);
+                    drop(members.next_value::<Name<'de>>()?);
                 }
                 Some(Known::Elsewhere(_)) => {
                     fields.groups_elsewhere = true;

@@ -226,8 +226,8 @@ fn a61_typ_of_another_kind_of_jwt() {
 
 #[test]
 fn members_that_nobody_reads_have_their_registered_type_too() {
-    for name in ["x5t#S256", "url"] {
-        Kit::v2_app().header(name, "any text").accepted();
+    for (name, text) in [("x5t#S256", "YQ"), ("url", "any text")] {
+        Kit::v2_app().header(name, text).accepted();
         for value in [serde_json::json!(0), serde_json::json!([]), serde_json::json!(null)] {
             Kit::v2_app().header(name, value).refused(Rejection::HeaderMalformed);
         }

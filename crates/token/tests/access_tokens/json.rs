@@ -214,3 +214,26 @@ fn a70_long_numbers() {
     kit.refuses_payload(payload, MALFORMED);
     kit.refuses_payload(kit.claims.to_string().replace(API, &"a".repeat(9_000)), Rejection::AudienceMismatch);
 }
+
+#[test]
+fn a65_a_name_that_only_one_reader_gives_a_meaning_has_none() {
+    let kit = Kit::v2_app();
+    let inside = r#"{"$serde_json::private::RawValue":"{\"jkt\":\"a\",\"jkt\":\"b\"}"}"#;
+    for (member, confirmation) in [
+        (format!(r#""cnf":{inside}"#), json!({"$serde_json::private::RawValue": "{\"jkt\":\"a\",\"jkt\":\"b\"}"})),
+        (r#""cnf":{"$serde_json::private::Number":"1"}"#.to_owned(), json!({"$serde_json::private::Number": "1"})),
+    ] {
+        let token = kit.token_of(kit.header.to_string(), kit.payload_and(&member));
+        assert_eq!(kit.judge(&token).unwrap().claim("cnf"), Some(confirmation));
+    }
+}
+
+#[test]
+fn what_nobody_here_reads_has_the_type_that_others_demand() {
+    for value in [json!(1), json!(null), json!(["a"]), json!({})] {
+        Kit::v2_app().claim("jti", value).refused(Rejection::ClaimType("jti"));
+    }
+    for value in ["!!", "a", "YQ==", "YR"] {
+        Kit::v2_app().header("x5t#S256", value).refused(Rejection::HeaderMalformed);
+    }
+}
