@@ -1,6 +1,6 @@
 //! What the README shows in Rust, compiled and run: its blocks are lines of this very file, in their order.
 
-#![expect(clippy::unwrap_used, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::needless_pass_by_value, reason = "tests; values as the README has them")]
 
 use std::sync::Arc;
 
