@@ -46,9 +46,22 @@ tenants:
     DirectoryFile::parse("outages.yaml", &text).unwrap().file
 }
 
-/// A door that a test can exchange.
+/// A door that a test can exchange, and that knows how many requests are on their way.
 #[derive(Debug, Clone)]
-struct Door(Arc<Mutex<HttpsTransport>>);
+struct Door {
+    transport: Arc<Mutex<HttpsTransport>>,
+    under_way: Arc<()>,
+}
+
+impl Door {
+    /// Waits until every request has its answer or its error.
+    async fn is_quiet(&self) {
+        // One count is this door's own, one that of its clone inside the client.
+        while Arc::strong_count(&self.under_way) > 2 {
+            tokio::task::yield_now().await;
+        }
+    }
+}
 
 impl Transport for Door {
     fn send(
@@ -56,7 +69,12 @@ impl Transport for Door {
         request: http::Request<Bytes>,
         limits: Limits,
     ) -> BoxFuture<'static, Result<http::Response<Bytes>, TransportError>> {
-        self.0.lock().unwrap().send(request, limits)
+        let (sending, counted) = (self.transport.lock().unwrap().send(request, limits), self.under_way.clone());
+        Box::pin(async move {
+            let answer = sending.await;
+            drop(counted);
+            answer
+        })
     }
 }
 
@@ -112,7 +130,8 @@ impl Stage {
 
     fn client(&self) -> (ConfidentialClient, FakeClock, Door) {
         let clock = FakeClock::at(SystemClock.now());
-        let door = Door(Arc::new(Mutex::new(self.transport.clone())));
+        let transport = Arc::new(Mutex::new(self.transport.clone()));
+        let door = Door { transport, under_way: Arc::default() };
         let client = ConfidentialClient::builder(
             self.authority.host().clone(),
             TenantSegment::parse(TENANT).unwrap(),
@@ -146,19 +165,21 @@ async fn herd(client: &ConfidentialClient, what: &str) -> AccessToken {
     last.unwrap()
 }
 
-/// Asks until another token than `old` is served. The client's clock goes on by half minutes, so that the pause after a
-/// failed renewal ends, and stops short of the token's end: how long the machine takes for the request is no part of it.
-async fn renewed(client: &ConfidentialClient, clock: &FakeClock, old: &AccessToken, what: &str) -> AccessToken {
+/// Asks until another token than `old` is served. While no request is under way, the client's clock goes on by seconds, so
+/// that the pause after a failed renewal ends: how long the machine takes for a request is no part of it.
+async fn renewed(
+    (client, clock, door): (&ConfidentialClient, &FakeClock, &Door),
+    old: &AccessToken,
+    what: &str,
+) -> AccessToken {
     let asking = async {
         loop {
             let token = herd(client, what).await;
             if token.secret() != old.secret() {
                 return token;
             }
-            if clock.now() < old.expires_on().minus(MINUTE) {
-                clock.advance(MINUTE / 2);
-            }
-            tokio::time::sleep(Duration::from_millis(100)).await;
+            door.is_quiet().await;
+            clock.advance(Duration::from_secs(5));
         }
     };
     tokio::time::timeout(Duration::from_secs(30), asking).await.unwrap_or_else(|_| panic!("{what}: never renewed"))
@@ -183,7 +204,7 @@ async fn with_a_token_at_hand_no_fault_of_the_labs_is_any_callers_and_the_renewa
     ];
     for mut fault in faults {
         let what = fault.to_string();
-        let (client, clock, _) = stage.client();
+        let (client, clock, door) = stage.client();
         let old = herd(&client, &what).await;
         fault["endpoint"] = json!("token");
         fault["client_id"] = json!(CLIENT);
@@ -196,13 +217,15 @@ async fn with_a_token_at_hand_no_fault_of_the_labs_is_any_callers_and_the_renewa
             }
         };
         tokio::time::timeout(Duration::from_secs(20), met).await.unwrap_or_else(|_| panic!("{what}: never met"));
-        let end = old.expires_on().minus(MINUTE * 20);
+        let end = old.expires_on().minus(MINUTE * 10);
         while clock.now() < end {
             assert_eq!(herd(&client, &what).await.secret(), old.secret(), "{what}");
+            // The attempt meets its fault to the end, and the callers after it meet what it left.
+            door.is_quiet().await;
             clock.advance(MINUTE * 5);
         }
         stage.lab("DELETE", "faults", &json!({})).await;
-        let new = renewed(&client, &clock, &old, &what).await;
+        let new = renewed((&client, &clock, &door), &old, &what).await;
         assert!(clock.now() < old.expires_on(), "{what}: before the old one's end");
         assert!(new.expires_on() > old.expires_on(), "{what}");
     }
@@ -215,12 +238,12 @@ async fn with_a_token_at_hand_a_certificate_that_is_not_trusted_is_no_callers_fa
     let (client, clock, door) = stage.client();
     let old = herd(&client, "trusted").await;
     // As after a change of the CA: every handshake fails from now on.
-    *door.0.lock().unwrap() = other.transport.clone();
+    *door.transport.lock().unwrap() = other.transport.clone();
     clock.set(old.refresh_on());
     for _ in 0..10 {
         assert_eq!(herd(&client, "not trusted").await.secret(), old.secret());
+        door.is_quiet().await;
         clock.advance(MINUTE);
-        tokio::time::sleep(Duration::from_millis(20)).await;
     }
     let error = client.acquire_token_for_client(&ScopeSet::parse("api://another/.default").unwrap()).await.unwrap_err();
     let cause = match &error {
@@ -228,6 +251,6 @@ async fn with_a_token_at_hand_a_certificate_that_is_not_trusted_is_no_callers_fa
         other => other,
     };
     assert!(matches!(cause, AcquireError::Transport(cause) if matches!(***cause, TransportError::Tls(_))), "{error:?}");
-    *door.0.lock().unwrap() = stage.transport.clone();
-    renewed(&client, &clock, &old, "trusted again").await;
+    *door.transport.lock().unwrap() = stage.transport.clone();
+    renewed((&client, &clock, &door), &old, "trusted again").await;
 }

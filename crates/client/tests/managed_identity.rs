@@ -3,7 +3,6 @@
 
 mod support;
 
-use std::collections::HashMap;
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::sync::Arc;
@@ -11,30 +10,18 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use countersign_client::{
-    AcquireError, ConfidentialClient, LocalHttpTransport, ManagedIdentityBuildError, ManagedIdentityBuilder,
-    ManagedIdentityClient, ManagedIdentityError, ManagedIdentityHost, UserAssigned,
+    AcquireError, ConfidentialClient, LocalHttpTransport, ManagedIdentityBuildError, ManagedIdentityClient,
+    ManagedIdentityError, ManagedIdentityHost, UserAssigned,
 };
 use countersign_discovery::{Limits, Transport, TransportError};
 use countersign_protocol::{AuthorityHost, ResourceIdentifier};
-use countersign_token::{Certificate, FakeClock};
+use countersign_token::Certificate;
 use http::Response;
 use serde_json::json;
-use support::{CLIENT, Endpoint, START, answer, clock, field, jws, ok, settle};
+use support::{CLIENT, Endpoint, START, answer, clock, field, jws, managed_identity, ok, settle, vault};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 const CLIENT_ID: &str = "11111111-0d2e-4c8a-9d43-0f0f2d4a5c11";
-
-fn builder(endpoint: &Endpoint, clock: &FakeClock, variables: &[(&str, &str)]) -> ManagedIdentityBuilder {
-    let variables: HashMap<String, String> =
-        variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-    ManagedIdentityClient::builder(|name| variables.get(name).cloned())
-        .transport(Arc::new(endpoint.clone()))
-        .clock(Arc::new(clock.clone()))
-}
-
-fn vault() -> ResourceIdentifier {
-    ResourceIdentifier::parse("https://vault.azure.net").unwrap()
-}
 
 /// IMDS's answer, all strings.
 fn imds_answers(endpoint: &Endpoint) {
@@ -105,7 +92,7 @@ async fn each_host_is_asked_in_its_own_dialect() {
     for (variables, user_assigned, address, (header, value)) in cases {
         let (endpoint, clock) = (Endpoint::issuing(), clock());
         imds_answers(&endpoint);
-        let mut builder = builder(&endpoint, &clock, variables);
+        let mut builder = managed_identity(&endpoint, &clock, variables);
         if let Some(identity) = user_assigned {
             builder = builder.user_assigned(identity);
         }
@@ -142,7 +129,7 @@ fn c24_an_endpoint_elsewhere_is_refused_whoever_configured_it() {
         (&[("MSI_ENDPOINT", "no url at all")], ManagedIdentityBuildError::Malformed),
     ];
     for (variables, expected) in cases {
-        assert_eq!(builder(&endpoint, &clock, variables).build().unwrap_err(), expected, "{variables:?}");
+        assert_eq!(managed_identity(&endpoint, &clock, variables).build().unwrap_err(), expected, "{variables:?}");
     }
     let fabric =
         [("IDENTITY_ENDPOINT", "https://10.0.0.4/"), ("IDENTITY_HEADER", "h"), ("IDENTITY_SERVER_THUMBPRINT", "AB")];
@@ -150,7 +137,7 @@ fn c24_an_endpoint_elsewhere_is_refused_whoever_configured_it() {
         fabric.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
     });
     assert_eq!(without_transport.build().unwrap_err(), ManagedIdentityBuildError::Thumbprint, "AB is cut short");
-    let shell = builder(&endpoint, &clock, &[("MSI_ENDPOINT", "http://127.0.0.1/")]);
+    let shell = managed_identity(&endpoint, &clock, &[("MSI_ENDPOINT", "http://127.0.0.1/")]);
     let choice = shell.user_assigned(UserAssigned::ClientId(CLIENT_ID.parse().unwrap())).build().unwrap_err();
     assert_eq!(choice, ManagedIdentityBuildError::NoChoice(ManagedIdentityHost::CloudShell));
 }
@@ -163,7 +150,7 @@ async fn imds_is_asked_again_as_its_guidance_says() {
         endpoint.answers(move |_| {
             answer(status, r#"{"error":"invalid_request","error_description":"Identity not found"}"#)
         });
-        let identity = builder(&endpoint, &clock, &[]).build().unwrap();
+        let identity = managed_identity(&endpoint, &clock, &[]).build().unwrap();
         let begun = tokio::time::Instant::now();
         let error = identity.acquire_token(&vault()).await.unwrap_err();
         let AcquireError::ManagedIdentity(cause) = &error else { panic!("{error:?}") };
@@ -177,7 +164,7 @@ async fn imds_is_asked_again_as_its_guidance_says() {
     // Elsewhere: three times, a second apart.
     let (endpoint, clock) = (Endpoint::issuing(), clock());
     endpoint.answers(|_| answer(503, r#"{"statusCode":503,"message":"header~s3cret is busy"}"#));
-    let identity = builder(&endpoint, &clock, APP_SERVICE).build().unwrap();
+    let identity = managed_identity(&endpoint, &clock, APP_SERVICE).build().unwrap();
     let begun = tokio::time::Instant::now();
     let error = identity.acquire_token(&vault()).await.unwrap_err();
     assert_eq!((endpoint.count(), begun.elapsed().as_secs()), (4, 3));
@@ -189,7 +176,7 @@ async fn imds_is_asked_again_as_its_guidance_says() {
 async fn a_token_of_the_platform_is_renewed_at_half_its_life_and_served_to_its_end() {
     let (endpoint, clock) = (Endpoint::issuing(), clock());
     imds_answers(&endpoint);
-    let identity = builder(&endpoint, &clock, &[]).build().unwrap();
+    let identity = managed_identity(&endpoint, &clock, &[]).build().unwrap();
     let token = identity.acquire_token(&vault()).await.unwrap();
     assert_eq!(token.expires_on().as_unix_seconds(), START + 86_399);
     clock.set(token.refresh_on());
@@ -214,7 +201,7 @@ async fn e05_a_throttling_endpoint_is_left_alone() {
         endpoint.answers(move |_| {
             Ok(Response::builder().status(status).header("retry-after", "30").body("".into()).unwrap())
         });
-        let identity = builder(&endpoint, &clock, &[]).build().unwrap();
+        let identity = managed_identity(&endpoint, &clock, &[]).build().unwrap();
         for _ in 0..5 {
             assert!(matches!(identity.acquire_token(&vault()).await.unwrap_err(), AcquireError::Throttled { .. }));
         }
@@ -257,7 +244,7 @@ async fn azure_arcs_challenge_is_answered_from_its_own_directory_only() {
     let ask = async |realm: String| {
         let (endpoint, clock) = (Endpoint::issuing(), clock());
         challenges(&endpoint, realm);
-        let identity = builder(&endpoint, &clock, ARC).arc_directory(directory.path()).build().unwrap();
+        let identity = managed_identity(&endpoint, &clock, ARC).arc_directory(directory.path()).build().unwrap();
         (identity.acquire_token(&vault()).await, endpoint)
     };
     let (token, endpoint) = ask(path("good.key").display().to_string()).await;
@@ -284,7 +271,7 @@ async fn the_two_legs_managed_identity_then_application() {
     let first_leg = jws(&json!({"aud": "api://AzureADTokenExchange", "exp": START + 86_399}));
     let answer = first_leg.clone();
     imds.answers(move |_| ok(&json!({"access_token": answer, "expires_in": "86399", "token_type": "Bearer"})));
-    let identity = builder(&imds, &clock, &[]).build().unwrap();
+    let identity = managed_identity(&imds, &clock, &[]).build().unwrap();
     let audience = ResourceIdentifier::parse("api://AzureADTokenExchange").unwrap();
     let client = ConfidentialClient::builder(
         AuthorityHost::parse("https://login.contoso.test").unwrap(),

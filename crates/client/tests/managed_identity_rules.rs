@@ -4,17 +4,11 @@
 
 mod support;
 
-use std::collections::HashMap;
-use std::sync::Arc;
-
 use countersign_client::{
-    AcquireError, ManagedIdentityBuildError, ManagedIdentityBuilder, ManagedIdentityClient, ManagedIdentityError,
-    ManagedIdentityHost, UserAssigned,
+    AcquireError, ManagedIdentityBuildError, ManagedIdentityError, ManagedIdentityHost, UserAssigned,
 };
-use countersign_protocol::ResourceIdentifier;
-use countersign_token::FakeClock;
 use serde_json::json;
-use support::{CLIENT, Endpoint, answer, clock, field, ok};
+use support::{CLIENT, Endpoint, answer, clock, field, managed_identity, ok, vault};
 
 const CLIENT_ID: &str = "11111111-0d2e-4c8a-9d43-0f0f2d4a5c11";
 
@@ -26,18 +20,6 @@ const ARC: &[(&str, &str)] = &[
     ("IMDS_ENDPOINT", "http://127.0.0.1:40342"),
 ];
 
-fn builder(endpoint: &Endpoint, clock: &FakeClock, variables: &[(&str, &str)]) -> ManagedIdentityBuilder {
-    let variables: HashMap<String, String> =
-        variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-    ManagedIdentityClient::builder(|name| variables.get(name).cloned())
-        .transport(Arc::new(endpoint.clone()))
-        .clock(Arc::new(clock.clone()))
-}
-
-fn vault() -> ResourceIdentifier {
-    ResourceIdentifier::parse("https://vault.azure.net").unwrap()
-}
-
 fn issues(endpoint: &Endpoint) {
     endpoint.answers(|_| ok(&json!({"access_token": "t", "expires_in": "86399", "token_type": "Bearer"})));
 }
@@ -47,7 +29,7 @@ async fn c01_a_token_that_comes_with_another_status_is_not_shown() {
     for (status, variables) in [(201, &[][..]), (203, APP_SERVICE), (400, &[]), (403, AZURE_ML)] {
         let (endpoint, clock) = (Endpoint::issuing(), clock());
         endpoint.answers(move |_| answer(status, r#"{"access_token":"sensitive","expires_in":"86399"}"#));
-        let identity = builder(&endpoint, &clock, variables).build().unwrap();
+        let identity = managed_identity(&endpoint, &clock, variables).build().unwrap();
         let error = identity.acquire_token(&vault()).await.unwrap_err();
         let AcquireError::ManagedIdentity(cause) = &error else { panic!("{error:?}") };
         assert!(matches!(**cause, ManagedIdentityError::Refused { status: s, .. } if s == status));
@@ -77,7 +59,7 @@ async fn each_host_is_asked_for_the_identity_that_is_meant_by_its_own_name_for_i
     for (variables, identity, expected) in cases {
         let (endpoint, clock) = (Endpoint::issuing(), clock());
         issues(&endpoint);
-        let mut builder = builder(&endpoint, &clock, variables);
+        let mut builder = managed_identity(&endpoint, &clock, variables);
         if let Some(identity) = identity {
             builder = builder.user_assigned(identity);
         }
@@ -91,11 +73,11 @@ async fn each_host_is_asked_for_the_identity_that_is_meant_by_its_own_name_for_i
     // Only Azure ML has such a variable.
     let (endpoint, clock) = (Endpoint::issuing(), clock());
     issues(&endpoint);
-    let identity = builder(&endpoint, &clock, &[("DEFAULT_IDENTITY_CLIENT_ID", CLIENT)]).build().unwrap();
+    let identity = managed_identity(&endpoint, &clock, &[("DEFAULT_IDENTITY_CLIENT_ID", CLIENT)]).build().unwrap();
     identity.acquire_token(&vault()).await.unwrap();
     assert!(!endpoint.requests()[0].uri().query().unwrap().contains(CLIENT));
     for bad in [object_id(), UserAssigned::ResourceId("/x".into())] {
-        let refused = builder(&endpoint, &clock, AZURE_ML).user_assigned(bad).build().unwrap_err();
+        let refused = managed_identity(&endpoint, &clock, AZURE_ML).user_assigned(bad).build().unwrap_err();
         assert_eq!(refused, ManagedIdentityBuildError::NoChoice(ManagedIdentityHost::AzureMl));
     }
 }
@@ -129,7 +111,7 @@ async fn the_other_hosts_are_asked_three_times_more_a_second_apart_and_not_about
             }
             let (endpoint, clock) = (Endpoint::issuing(), clock());
             endpoint.answers(move |_| answer(status, "{}"));
-            let identity = builder(&endpoint, &clock, variables).build().unwrap();
+            let identity = managed_identity(&endpoint, &clock, variables).build().unwrap();
             let begun = tokio::time::Instant::now();
             identity.acquire_token(&vault()).await.unwrap_err();
             let seen = (endpoint.count(), begun.elapsed().as_secs());

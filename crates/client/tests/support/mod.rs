@@ -1,13 +1,16 @@
 //! What the integration tests share: a token endpoint behind a fake [`Transport`], and clients that talk to it.
 #![allow(dead_code, unreachable_pub, reason = "each test program uses its own part of this")]
 
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
-use countersign_client::{ConfidentialClient, ConfidentialClientBuilder};
+use countersign_client::{
+    ConfidentialClient, ConfidentialClientBuilder, ManagedIdentityBuilder, ManagedIdentityClient,
+};
 use countersign_discovery::{BoxFuture, Limits, Transport, TransportError};
-use countersign_protocol::{AuthorityHost, ScopeSet, TenantSegment};
+use countersign_protocol::{AuthorityHost, ResourceIdentifier, ScopeSet, TenantSegment};
 use countersign_token::{FakeClock, SeededRandomness, Timestamp};
 use serde_json::{Value, json};
 use tokio::sync::watch;
@@ -191,4 +194,22 @@ pub(crate) fn field(form: &str, name: &str) -> Option<String> {
     }
     bytes.extend_from_slice(rest.as_bytes());
     Some(String::from_utf8(bytes).unwrap())
+}
+
+/// A client for the managed identity of the host that these variables describe.
+pub(crate) fn managed_identity(
+    endpoint: &Endpoint,
+    clock: &FakeClock,
+    variables: &[(&str, &str)],
+) -> ManagedIdentityBuilder {
+    let variables: HashMap<String, String> =
+        variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    ManagedIdentityClient::builder(|name| variables.get(name).cloned())
+        .transport(Arc::new(endpoint.clone()))
+        .clock(Arc::new(clock.clone()))
+}
+
+/// What managed identities are asked for in these tests.
+pub(crate) fn vault() -> ResourceIdentifier {
+    ResourceIdentifier::parse("https://vault.azure.net").unwrap()
 }
